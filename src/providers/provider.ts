@@ -2,6 +2,8 @@ import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
+import type { RequestRulesName } from './request-rules/index.ts'
+import type { UsageShape } from './usage-shape.ts'
 
 /** The protocols that providers speak; `providers/protocols/index.ts` has them. */
 export type ProtocolName = 'openai-chat' | 'anthropic'
@@ -14,7 +16,9 @@ export interface Quirks {
   readonly refusesStreamOptions?: boolean | undefined
   /** Maximum number of inputs of one embedding request. */
   readonly maxInputs?: number | undefined
-  /** Sampling fields that it refuses with 400; they are removed. */
+  /** The vendor whose words its requests are put into; those of its own id without it. */
+  readonly requestRules?: RequestRulesName | undefined
+  /** Further fields that it refuses with 400; they are left out. */
   readonly droppedFields?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly acceptsCacheControl?: boolean | undefined
@@ -24,6 +28,8 @@ export interface Quirks {
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** How its usage objects deviate from OpenAI's. */
+  readonly usageShape?: UsageShape | undefined
 }
 
 /** What a provider does with prompts and responses, unless a contract says otherwise. */
@@ -119,8 +125,8 @@ export interface ResponseHandler {
 export interface ProviderCall {
   /** Whether anything of the request has left this host. If not, it can't be billed. */
   readonly wasSent: boolean
-  /** What the caller asked for and the provider was not sent, since its protocol has no place for it. */
-  readonly dropped?: readonly string[] | undefined
+  /** Names of what the caller asked for and this provider does not take for this model; absent when there is none. */
+  readonly leftOut?: readonly string[] | undefined
   /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void
@@ -139,6 +145,8 @@ export interface Provider {
   readonly isMock: boolean
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
+  /** The address of the proxy through which it is reached, without credentials; directly without it. */
+  readonly proxy?: string | undefined
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
   /** Maximum number of inputs of one embedding request; absent when unknown. */
@@ -146,6 +154,10 @@ export interface Provider {
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
+  /** Names of the request's fields that it does not take for one of its models, as far as that is known. */
+  readonly refusedFields?: ((modelId: string) => ReadonlySet<string>) | undefined
+  /** How its usage objects deviate from OpenAI's; absent where they do not. */
+  readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
   /** The states of its keys, without the keys. */

@@ -196,7 +196,7 @@ describe('a provider that speaks Anthropic’s protocol', () => {
       })
       .withResponse()
     expect(JSON.stringify(received().body)).not.toContain('forged')
-    expect(response.headers.get('x-aibroker-dropped')).toBe('thinking')
+    expect(response.headers.get('x-aibroker-left-out')).toBe('thinking')
   })
 
   test('a chat that it cannot carry is refused by the name of the field', async () => {

@@ -32,6 +32,7 @@ import {
   type DeadlineTimer,
 } from '../../providers/transport/timeouts.ts'
 import { testKeys } from '../../providers/checks/test-keys.ts'
+import { proxyFor, type ProxyAddress } from '../../providers/transport/proxy/proxy-address.ts'
 import { undiciUpstream, type Upstream } from '../../providers/transport/upstream.ts'
 
 export interface ConfiguredProvidersParts {
@@ -226,6 +227,7 @@ function fingerprintOf(
   return JSON.stringify([
     definition,
     setting?.server,
+    setting?.proxy,
     setting?.keyEnv,
     setting?.keys,
     setting?.timeouts,
@@ -252,10 +254,12 @@ function build(
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
   const limits = { ...DEFAULT_LIMITS, ...parts.config.timeouts, ...setting?.timeouts }
   const keys = keysFor(definition.id, setting, parts.config)
+  const proxy = proxyFor(parseBaseUrl(baseUrl), parts.config.networkProxy, setting?.proxy)
   const common = {
     definition,
     keys,
-    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
+    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts, proxy),
+    proxy: proxy?.shown,
     isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
@@ -276,9 +280,10 @@ function upstreamAt(
   base: BaseUrl,
   { connectMs }: TimeLimits,
   { config, clock }: ConfiguredProvidersParts,
+  proxy: ProxyAddress | undefined,
 ): Upstream {
-  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
-  return http1Upstream(base, { clock, timeouts: { connectMs } })
+  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs }, proxy)
+  return http1Upstream(base, { clock, timeouts: { connectMs }, proxy })
 }
 
 function createServer(name: string, setting: ServerSetting, parts: ConfiguredProvidersParts): ManagedServer {

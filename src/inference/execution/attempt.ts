@@ -69,7 +69,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   get meter(): UsageMeter {
-    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(this.body, this.endpoint))
+    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(
+      this.body,
+      this.endpoint,
+      this.#provider.usageShape,
+    ))
   }
 
   get #formatter(): ResponseFormatter {
@@ -340,7 +344,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const { id } = this.endpoint
     const { attempts } = record
     sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
-    if (this.#call?.dropped !== undefined) sink.setDropped?.(this.#call.dropped)
+    const leftOut = this.#call?.leftOut
+    if (leftOut !== undefined) sink.setLeftOut?.(leftOut)
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
     this.#heldBack = []
@@ -366,7 +371,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   get reportsCost(): boolean {
-    return this.#provider.speaksOpenRouter
+    const { speaksOpenRouter, usageShape } = this.#provider
+    return speaksOpenRouter || usageShape?.charge !== undefined
   }
 
   get granted(): GrantedRequest {

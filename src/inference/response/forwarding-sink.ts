@@ -33,8 +33,8 @@ export class ForwardingSink implements ResponseSink {
     this.target.setAttempted?.(endpoints)
   }
 
-  setDropped(names: readonly string[]): void {
-    this.target.setDropped?.(names)
+  setLeftOut(names: readonly string[]): void {
+    this.target.setLeftOut?.(names)
   }
 
   chunk(json: string): boolean {

@@ -33,6 +33,21 @@ export function verbatimFormatter(shape: ResponseShape, bounds: () => object | u
   }
 }
 
+/** Puts the pieces of one stored response, one after the other, into a shape: it may have been stored in another one. */
+export function createReshaper(shape: ResponseShape, streamed: boolean): (json: string) => string {
+  const formatter = verbatimFormatter(shape, () => undefined)
+  if (streamed) return (json) => formatter.formatChunk(json, JSON.parse(json) as ChatChunk) ?? json
+  return (json) => {
+    const response = JSON.parse(json) as ChatChunk
+    // Embeddings have neither choices nor a fingerprint.
+    const lacksNull =
+      shape.hasNullFingerprint && response.system_fingerprint === undefined && response.choices
+    return lacksNull
+      ? JSON.stringify({ ...response, system_fingerprint: null })
+      : formatter.formatResponse(json, response)
+  }
+}
+
 function isEnd({ finish_reason: reason }: ChatChoice): boolean {
   return typeof reason === 'string'
 }
@@ -43,12 +58,14 @@ function withFingerprint(response: ChatChunk, { hasNullFingerprint }: ResponseSh
   return others
 }
 
-/** The chunk with the usage after the end: it says how the response ended once more, or has no choices, as the other broker likes. */
+/** The chunk with the usage after the end: other brokers repeat in it how the response ended, or give it no choices. */
 function withUsageChoices(chunk: ChatChunk, shape: ResponseShape): ChatChunk {
-  const [first] = chunk.choices ?? []
-  const silent = first ?? { index: 0, delta: { role: 'assistant', content: '' } }
-  return { ...chunk, choices: shape.usageChoices(silent) as readonly ChatChoice[] }
+  const silent = chunk.object === 'text_completion' ? SILENT_TEXT : SILENT_DELTA
+  return { ...chunk, choices: shape.usageChoices(silent) }
 }
+
+const SILENT_DELTA = { index: 0, delta: { role: 'assistant', content: '' } }
+const SILENT_TEXT = { index: 0, text: '', logprobs: null, reasoning: null }
 
 function withLastDeltas(chunk: ChatChunk, shape: ResponseShape): ChatChunk {
   const choices = (chunk.choices ?? []).map((choice) =>

@@ -13,5 +13,3 @@ export const MAX_CHARACTERS_PER_TOKEN = 128
 
 /** Tokens that a chat template puts around a message. */
 export const MESSAGE_TOKENS = 4
-/** What OpenAI counts for a square image in high detail. */
-export const MEDIA_TOKENS = 765

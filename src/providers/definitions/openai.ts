@@ -16,7 +16,7 @@ export const openai: ProviderDefinition = {
     // Developer and system messages may stand anywhere: https://platform.openai.com/docs/guides/text, read 2026-11.
     takesLateSystem: true,
     prefixMarker: 'none',
-    droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+    requestRules: 'openai',
   },
   company: {
     privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',

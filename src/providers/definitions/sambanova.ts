@@ -9,7 +9,7 @@ export const sambanova: ProviderDefinition = {
   // nor keeps data; its terms only bind it not to train.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
+  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none', requestRules: 'sambanova' },
   company: {
     privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
     termsUrl: 'https://sambanova.ai/terms-and-conditions',

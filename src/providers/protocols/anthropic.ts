@@ -49,7 +49,7 @@ function isSameDialect({ body }: ProviderRequest): boolean {
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
   const source = request.body.source?.body ?? request.body
   const { text, dropped } = spliceRequest(source, { modelId: request.modelId, open: opener(request, facts) })
-  return { path: '/messages', body: text, headers: betaHeaders(request), dropped }
+  return { path: '/messages', body: text, headers: betaHeaders(request), leftOut: dropped }
 }
 
 /** Long enough for all features that a client may name, each of which is a short word. */
@@ -73,7 +73,7 @@ function encodeChat(request: ProviderRequest, facts: EncodeFacts): EncodedReques
     takesLateSystem: facts.definition.quirks?.takesLateSystem === true,
     open: opener(request, facts),
   })
-  return { path: '/messages', body: JSON.stringify(body), dropped }
+  return { path: '/messages', body: JSON.stringify(body), leftOut: dropped }
 }
 
 function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts): ThinkingMaker {

@@ -1,6 +1,9 @@
 import { createDispatcher, type DispatcherParts } from '../dispatch/dispatcher.ts'
 import { asUpstreamError, withProvider } from '../errors/upstream-errors.ts'
-import type { Provider } from '../provider.ts'
+import type { Provider, ProviderDefinition } from '../provider.ts'
+import { isRequestRulesName, REQUEST_RULES } from '../request-rules/index.ts'
+import type { RequestRules } from '../request-rules/request-rules.ts'
+import { createRulesByModel } from '../request-rules/rules-of-models.ts'
 import {
   createDeadlineTimer,
   DEFAULT_LIMITS,
@@ -15,6 +18,8 @@ import { createHeaders } from './request-headers.ts'
 
 export interface ProviderParts extends DispatcherParts {
   readonly upstream: Upstream
+  /** The proxy through which it is reached, for people; directly without it. */
+  readonly proxy?: string | undefined
   /** Whether it runs on this host. */
   readonly isLocal?: boolean | undefined
   /** The timer of its timeouts, shared by all providers; the provider creates its own by default. */
@@ -29,6 +34,7 @@ export function createProvider(parts: ProviderParts): Provider {
   const { definition, upstream, clock, enter } = parts
   const protocol = protocolOf(definition)
   const dispatcher = createDispatcher(parts)
+  const rules = createRulesByModel(vendorRules(definition), definition.quirks?.droppedFields)
   const callParts: ProtocolCallParts = {
     dispatcher,
     upstream,
@@ -39,6 +45,7 @@ export function createProvider(parts: ProviderParts): Provider {
     provider: definition.displayName,
     definition,
     protocol,
+    rulesOf: rules.of,
     headersOf: createHeaders(definition, protocol),
   }
   return {
@@ -49,11 +56,14 @@ export function createProvider(parts: ProviderParts): Provider {
     abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
     isLocal: parts.isLocal ?? false,
+    proxy: parts.proxy,
     privacy: definition.privacy,
     company: definition.company,
     maxInputs: definition.quirks?.maxInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
+    refusedFields: rules.refusedFields,
+    usageShape: definition.quirks?.usageShape,
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
     send: (request, handler) => new ProtocolCall(callParts, request, handler),
@@ -66,6 +76,13 @@ export function createProvider(parts: ProviderParts): Provider {
         : undefined,
     close: () => upstream.close(),
   }
+}
+
+/** Of the vendor that the definition names, or of the provider's own name. A router puts requests into words itself. */
+function vendorRules({ id, quirks = {} }: ProviderDefinition): RequestRules | undefined {
+  if (quirks.speaksOpenRouter === true) return undefined
+  const name = quirks.requestRules ?? id
+  return isRequestRulesName(name) ? REQUEST_RULES[name] : undefined
 }
 
 function getRequest({ definition, keys: [first], clock }: ProviderParts, path: string): GetRequest {

@@ -5,6 +5,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
 import type { ResponseHandler, ProviderCall, ProviderDefinition, ProviderRequest } from '../provider.ts'
+import type { RequestRules } from '../request-rules/request-rules.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
 import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
 import {
@@ -26,6 +27,8 @@ export interface ProtocolCallParts extends ResponseTimeoutsParts {
   readonly provider: string
   readonly definition: ProviderDefinition
   readonly protocol: ProviderProtocol
+  /** The rules of the vendor for a model; `undefined` without any. */
+  readonly rulesOf: (modelId: string) => RequestRules | undefined
   readonly headersOf: HeadersOf
   /** Resolves when the provider can take a request; the result is called when the request is over. */
   readonly enter: (() => Promise<() => void>) | undefined
@@ -33,7 +36,7 @@ export interface ProtocolCallParts extends ResponseTimeoutsParts {
 
 /** One request to a provider: bytes come in from the upstream, chunks or one response go out to the handler. */
 export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandler {
-  dropped: readonly string[] | undefined
+  leftOut: readonly string[] | undefined
   readonly #parts: ProtocolCallParts
   readonly #request: ProviderRequest
   readonly #handler: ResponseHandler
@@ -99,8 +102,9 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
   /** `undefined` when the protocol cannot carry the request, for which neither the key nor the endpoint is to blame. */
   #encode(permit: Permit): EncodedRequest | undefined {
     try {
-      const encoded = this.#parts.protocol.encode(this.#request, this.#facts)
-      this.dropped = encoded.dropped
+      const rules = this.#parts.rulesOf(this.#request.modelId)
+      const encoded = this.#parts.protocol.encode(this.#request, { ...this.#facts, rules })
+      if ((encoded.leftOut ?? []).length > 0) this.leftOut = encoded.leftOut
       return encoded
     } catch (error) {
       permit.release()

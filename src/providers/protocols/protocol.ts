@@ -2,6 +2,7 @@ import type { Secret } from '../../base/secret.ts'
 import type { BrokerError } from '../../base/errors.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 import type { ProviderDefinition, ProviderRequest } from '../provider.ts'
+import type { RequestRules } from '../request-rules/request-rules.ts'
 import type { BodyConsumer } from '../transport/body-reader.ts'
 
 /**
@@ -24,6 +25,8 @@ export interface EncodeFacts {
   readonly definition: ProviderDefinition
   /** The key that the request is sent with: opaque thinking goes back only to the key that it came from. */
   readonly key: Secret | undefined
+  /** The words of the vendor for the model; `undefined` without any. */
+  readonly rules?: RequestRules | undefined
 }
 
 /** A request as it is sent. */
@@ -34,7 +37,7 @@ export interface EncodedRequest {
   /** Names and values in turn, beside those of the provider. */
   readonly headers?: readonly string[] | undefined
   /** What the caller asked for and the protocol has no place for, although the response is of use without it. */
-  readonly dropped?: readonly string[] | undefined
+  readonly leftOut?: readonly string[] | undefined
 }
 
 /** Gets the parts of a stream: chunks, then exactly one of `onEnd` and `onError`. */

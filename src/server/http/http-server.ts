@@ -1,6 +1,11 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { renderError, type ErrorRenderer, type RenderedError } from './errors/error-response.ts'
+import {
+  renderError,
+  withRequestId,
+  type ErrorRenderer,
+  type RenderedError,
+} from './errors/error-response.ts'
 import type { CallerRules, Guard, HttpRequest, RouteConfig, ServerSettings } from './node/request-types.ts'
 import {
   createNodeServer,
@@ -124,7 +129,7 @@ function acceptRawJson(server: FastifyInstance): void {
 
 function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['reportBug'] {
   return ({ method, routeOptions }, thrown) =>
-    logger?.error({ door: name, method, route: routeOptions.url, err: thrown }, 'a bug')
+    logger?.error({ listener: name, method, route: routeOptions.url, err: thrown }, 'a bug')
 }
 
 function errorRenderer(
@@ -135,14 +140,16 @@ function errorRenderer(
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
     const render = request.routeOptions.config?.renderError ?? renderErrorAt(request.raw.url ?? '')
-    return render(error)
+    return withRequestId(render(error))
   }
 }
 
 const renderAsOpenRouter = (): ErrorRenderer => renderError
 
 function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
-  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
+  const { 'x-request-id': id, ...others } = headers
+  if (id !== undefined && !reply.hasHeader('x-request-id')) void reply.header('x-request-id', id)
+  void reply.code(status).headers(others).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
 /** Turns Fastify's own errors into ours; any other thrown value stays as it is. */

@@ -4,7 +4,7 @@ import type { ProviderRoute } from '../../provider.ts'
 import type { DecodedResponse, ExpectedResponse, ProviderProtocol } from '../protocol.ts'
 import { normalResponse } from './chunk-normalizer.ts'
 import { foldStream, looksLikeEvents } from './fold-stream.ts'
-import { requestBody } from './openai-request.ts'
+import { prepareRequest } from './openai-request.ts'
 import { choicesOf, parseResponse } from './response-checks.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -18,10 +18,11 @@ const ROUTES = {
 /** OpenAI's chat completions, text completions and embeddings: https://platform.openai.com/docs/api-reference. */
 export const openAiChat: ProviderProtocol = {
   keyHeaders: (key) => (key === undefined ? [] : ['authorization', `Bearer ${key.reveal()}`]),
-  encode: (request, { definition }) => ({
-    path: ROUTES[request.route].path,
-    ...requestBody(request, definition.quirks ?? {}),
-  }),
+  encode(request, { definition, rules }) {
+    const { body, leftOut, refusal } = prepareRequest(request, definition.quirks ?? {}, rules)
+    if (refusal !== undefined) throw refusal
+    return { path: ROUTES[request.route].path, body, leftOut }
+  },
   createStreamReader: (handler) => new StreamReader(handler),
   readResponse: (body, expected) => {
     const isStream = looksLikeEvents(body)

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { sendRenderedError, type ErrorRenderer } from '../errors/error-response.ts'
+import { sendRenderedError, withRequestId, type ErrorRenderer } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
 import { FastResponse } from './fast-response.ts'
 import { sendErrorToSocket } from '../errors/protocol-errors.ts'
@@ -76,7 +76,8 @@ function withRequestChecks(
     response.keepAliveS = keepAliveS
     const rejection = rejectReason(request)
     if (rejection !== undefined) {
-      sendRenderedError(response, renderErrorAt(request.url ?? '')(rejection), { connection: 'close' })
+      const render = renderErrorAt(request.url ?? '')
+      sendRenderedError(response, withRequestId(render(rejection)), { connection: 'close' })
       return
     }
     if (defaultsToJson) defaultToJson(request.headers)

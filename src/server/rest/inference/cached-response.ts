@@ -8,9 +8,8 @@ import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import type { InferenceHandler, ClientResponseSink, ExpectedResponse } from './http-response-sink.ts'
-import type { ApiShape } from '../shapes/api-shape.ts'
 import { requestContextOf } from './request-context.ts'
-import type { InferenceRouteParts } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 import { inferencePathOf, requestedModels } from './requested-models.ts'
 
 /** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
@@ -32,7 +31,7 @@ export function withResponseCache(
   const cacheHeader = request.headers['x-openrouter-cache']
   if (typeof cacheHeader !== 'string' || cacheHeader.toLowerCase() !== 'true') return undefined
   return async (sink) => {
-    const key = keyOf(request, shape)
+    const key = keyOf(request)
     if (isTrue(request.headers['x-openrouter-cache-clear'])) cache.remove(key)
     const found = cache.find(key)
     const ttlS = ttlOf(request.headers['x-openrouter-cache-ttl'])
@@ -46,11 +45,11 @@ export function withResponseCache(
   }
 }
 
-/** The cache key: caller, shape, route and body. White space in the body does not count, the order of its fields does. */
-function keyOf(request: HttpRequest, { name }: ApiShape): string {
+/** The cache key: caller, route and body. White space in the body does not count, the order of its fields does. */
+function keyOf(request: HttpRequest): string {
   const body = JSON.stringify(parseJsonBody(bytesOf(request)).value)
   return createHash('sha256')
-    .update(JSON.stringify([callerKey(authenticate(request)), name, inferencePathOf(request), body]))
+    .update(JSON.stringify([callerKey(authenticate(request)), inferencePathOf(request), body]))
     .digest('base64')
 }
 

@@ -4,7 +4,8 @@ import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { complete } from './completions.ts'
 import { requestContextOf } from './request-context.ts'
 import { hasOnlyPrompt } from './requested-models.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { respond } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
 export function postChatCompletions(

@@ -4,7 +4,8 @@ import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import type { ClientResponseSink } from './http-response-sink.ts'
 import { requestContextOf } from './request-context.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { respond } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
 export async function postCompletions(

@@ -4,7 +4,8 @@ import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { requestContextOf } from './request-context.ts'
 import { dialectRequestOf } from './requested-models.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { respond } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 
 type Handler = (request: HttpRequest, reply: HttpReply, parts: InferenceRouteParts) => Promise<void>
 

@@ -2,7 +2,8 @@ import { embedding } from '../../../inference/embedding.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { requestContextOf } from './request-context.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { respond } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 
 /** `POST /embeddings`. */
 export async function postEmbeddings(

@@ -45,7 +45,6 @@ export class HttpResponseSink implements ResponseSink {
   readonly #writer: ResponseWriter
   #createdEvents: ResponseEvents | undefined
   #attempted = ''
-  #dropped: Readonly<Record<string, string>> | undefined
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
   #hasSentChunk = false
@@ -95,8 +94,8 @@ export class HttpResponseSink implements ResponseSink {
     this.#attempted = asHeader(endpoints.join(', '))
   }
 
-  setDropped(names: readonly string[]): void {
-    this.#dropped = { 'x-aibroker-dropped': asHeader(names.join(', ')) }
+  setLeftOut(names: readonly string[]): void {
+    this.#headers = { ...this.#headers, 'x-aibroker-left-out': asHeader(names.join(', ')) }
   }
 
   get #events(): ResponseEvents {
@@ -129,7 +128,6 @@ export class HttpResponseSink implements ResponseSink {
       'cache-control': 'no-cache',
       ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
-      ...this.#dropped,
       // Tells nginx and similar proxies to pass events on without buffering.
       'x-accel-buffering': 'no',
     })
@@ -148,7 +146,6 @@ export class HttpResponseSink implements ResponseSink {
       'content-type': 'application/json; charset=utf-8',
       ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
-      ...this.#dropped,
     }
     this.#writer.sendBody(headers, body)
   }

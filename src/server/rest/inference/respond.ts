@@ -1,26 +1,16 @@
 import { asBrokerError, withDetails } from '../../../base/errors.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
-import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
-import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
+import type { ReplayServices } from '../../../inference/services/services.ts'
+import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
-import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
+import { bytesOf, type HttpReply } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
-import type { ApiShape } from '../shapes/api-shape.ts'
 import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
 import { requestedModels } from './requested-models.ts'
-
-/** What the handlers of inference routes share. */
-export interface InferenceRouteParts {
-  readonly services: InferenceServices
-  /** Without it no response is kept: requests that name a kept one are served elsewhere. */
-  readonly replay: ReplayServices | undefined
-  readonly readBody: BodyReader
-  /** Of the API that the route belongs to. */
-  readonly shape: ApiShape
-}
+import type { BodyReader, InferenceRouteParts } from './route-parts.ts'
 
 /**
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
@@ -32,7 +22,7 @@ export async function respond(
   { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
 ): Promise<void> {
-  const turn = replay === undefined ? undefined : await claimOf(reply, replay, shape)
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
   if (turn?.type === 'again')
     return respondAgain(reply, { services, replay: turn.replay, shape }, turn.response)
   const sink = new HttpResponseSink(reply, shape, services.clock)
@@ -50,8 +40,8 @@ export async function respond(
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
-async function claimOf(reply: HttpReply, replay: ReplayServices, shape: ApiShape) {
-  const repeatable = idempotentRequestOf(reply.request, shape)
+async function claimOf(reply: HttpReply, replay: ReplayServices) {
+  const repeatable = idempotentRequestOf(reply.request)
   const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
@@ -74,7 +64,7 @@ async function respondAgain(
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), recorded)
+    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), shape, recorded)
   } finally {
     admission.release(0)
   }
@@ -94,9 +84,6 @@ async function respondIdempotently(
     throw error
   }
 }
-
-/** Reads the body as the JSON object that it must be. Throws `bad-request`. */
-export type BodyReader = (request: HttpRequest) => JsonBody
 
 /** A reader that remembers the tools of earlier requests. One server shares one, its agents send the same tools again. */
 export function createBodyReader(): BodyReader {

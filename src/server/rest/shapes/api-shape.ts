@@ -10,8 +10,6 @@ import type { ErrorRenderer } from '../../http/errors/error-response.ts'
  * is: errors, responses and events take their form from it.
  */
 export interface ApiShape {
-  /** Tells stored responses apart: a response is repeated only in the shape in which it was stored. */
-  readonly name: string
   /** What the pipeline writes: chunks and responses, which `createEvents` may translate further. */
   readonly responses: ResponseShape
   /** An error in place of a response. */

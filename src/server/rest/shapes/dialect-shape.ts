@@ -6,7 +6,6 @@ import type { ApiShape } from './api-shape.ts'
 /** An API in a dialect of its own: the pipeline writes for OpenRouter's clients, which is the most there is to translate. */
 export function dialectShape(dialect: ClientDialect): ApiShape {
   return {
-    name: dialect.name,
     responses: OPENROUTER_RESPONSES,
     renderError: (thrown) => dialect.renderError(asBrokerError(thrown)),
     createEvents: (facts) => dialect.createEncoder(facts),

@@ -14,7 +14,6 @@ const EVENTS: ResponseEvents = {
 
 /** OpenAI's API: errors with a type, a param and a textual code, and an error in a stream as an event of its own. */
 export const OPENAI: ApiShape = {
-  name: 'openai',
   responses: OPENAI_RESPONSES,
   renderError: renderOpenAiError,
   createEvents: () => EVENTS,

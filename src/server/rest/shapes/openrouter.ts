@@ -17,7 +17,6 @@ const EVENTS: ResponseEvents = {
 
 /** OpenRouter's API: errors with a number, and an error in a stream as a chunk that ends its choice. */
 export const OPENROUTER: ApiShape = {
-  name: 'openrouter',
   responses: OPENROUTER_RESPONSES,
   renderError,
   createEvents: () => EVENTS,

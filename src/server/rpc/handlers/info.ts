@@ -55,7 +55,10 @@ function info(facts: InfoFacts, caller: RpcCaller): Result<'info'> {
     is_mother: facts.isMother,
     mother_count: 0,
     uptime_s: facts.uptimeMs() / 1000,
-    providers: [...providers.values()].map((provider) => providerRow(provider, models)),
+    providers: [...providers.values()].map((provider) => ({
+      ...providerRow(provider, models),
+      ...(seen === undefined && provider.proxy !== undefined ? { proxy: provider.proxy } : {}),
+    })),
     models: models.filter((model) => isAvailable(model, providers)).length,
     routing_strategy: services.strategy,
     open_requests:
@@ -146,7 +149,7 @@ function doubts({ ledger, clock }: AdminServices): string[] {
     ...(unpriced.count < 1
       ? []
       : [
-          `${rows(unpriced.count)} of the last 24 hours cost nobody knows what, the newest is ${unpriced.newest}: ` +
+          `the cost of ${rows(unpriced.count)} of the last 24 hours is unknown, the newest is ${unpriced.newest}: ` +
             'give the endpoint or tool a price; `ledger.rerate` then books what past answers cost',
         ]),
     ...(disputed.count === 0
