@@ -1,5 +1,5 @@
 import { isObject } from '../../../wire/json/json-body.ts'
-import { restAs, type BlockKind, type Fields } from '../../chat-vocabulary.ts'
+import { fieldsOf, restAs, type BlockKind, type Fields } from '../../chat-vocabulary.ts'
 import { ANTHROPIC_FORMAT } from '../thinking-format.ts'
 import { readPart, readParts, textPart } from './parts-in.ts'
 import { invalid } from './invalid.ts'
@@ -27,13 +27,11 @@ function readTurn(turn: unknown, at: number, messages: Fields[]): void {
   else throw invalid(`messages.${at}.role`, 'must be one of user, assistant, system')
 }
 
-/** A system message among the turns; where it is the first of all it would otherwise pass as the system prompt. */
+/** A system message among the turns; where no other turn is before it, it would otherwise pass as the system prompt. */
 function systemTurn(message: Fields, before: readonly Fields[]): Fields {
-  return {
-    role: 'system',
-    ...message,
-    ...(before.length === 0 ? { dialect_fields: { anthropic: { is_turn: true } } } : {}),
-  }
+  if (!before.every(({ role }) => role === 'system')) return { role: 'system', ...message }
+  const own = fieldsOf(message, 'anthropic')
+  return { role: 'system', ...message, dialect_fields: { anthropic: { ...own, is_turn: true } } }
 }
 
 /** A change from request to request, which no cache of another provider survives: the first block of Claude Code's system prompt. */

@@ -1,7 +1,7 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { ChatChunk } from '../../../wire/openai/chat.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
-import { ANTHROPIC_FORMAT } from '../thinking-format.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { ChatChunk } from '../../../../wire/openai/chat.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
+import { ANTHROPIC_FORMAT } from '../../thinking-format.ts'
 import { finishReasons } from './finish-reason.ts'
 import { usageIn } from './usage-in.ts'
 

@@ -1,4 +1,4 @@
-import type { Fields } from '../../chat-vocabulary.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
 
 const FINISH_REASONS: Readonly<Record<string, string>> = {
   max_tokens: 'length',

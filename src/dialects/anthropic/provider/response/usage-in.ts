@@ -1,5 +1,5 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
 
 /**
  * Anthropic's usage in OpenAI's arithmetic: cached tokens are inside the prompt. Compactions are billed and are not in the

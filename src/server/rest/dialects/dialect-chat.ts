@@ -2,10 +2,10 @@ import type { ClientDialect } from '../../../dialects/client-dialect.ts'
 import { chat } from '../../../inference/chat.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
-import { requestContextOf } from './request-context.ts'
-import { dialectRequestOf } from './requested-models.ts'
-import { respond } from './respond.ts'
-import type { InferenceRouteParts } from './route-parts.ts'
+import { requestContextOf } from '../inference/request-context.ts'
+import { dialectRequestOf } from '../inference/requested-models.ts'
+import { respond } from '../inference/respond.ts'
+import type { InferenceRouteParts } from '../inference/route-parts.ts'
 
 type Handler = (request: HttpRequest, reply: HttpReply, parts: InferenceRouteParts) => Promise<void>
 

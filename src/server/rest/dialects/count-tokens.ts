@@ -7,8 +7,8 @@ import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import { jsonBodyOf } from '../../../wire/json/json-body.ts'
 import { spliceFields } from '../../../wire/json/splice-fields.ts'
 import { authenticate } from '../../http/authenticate.ts'
-import { dialectRequestOf } from './requested-models.ts'
-import type { BodyReader } from './route-parts.ts'
+import { dialectRequestOf } from '../inference/requested-models.ts'
+import type { BodyReader } from '../inference/route-parts.ts'
 
 /**
  * `POST /messages/count_tokens`: about how many tokens a prompt has, by the broker's own count. No provider is called. Throws
