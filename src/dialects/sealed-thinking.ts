@@ -38,6 +38,11 @@ export function isSealed(text: string): boolean {
   return SEALED.test(text)
 }
 
+/** Whether a text may have a seal somewhere, by a quick look. */
+export function mayHaveSeal(text: string): boolean {
+  return text.includes(MARK)
+}
+
 function macOf(blob: string, { key, provider, modelId }: ThinkingMaker): string {
   const mac = createHmac('sha256', `thinking\0${key}`)
   return mac.update(`${provider}\0${modelId}\0${blob}`).digest('base64url').slice(0, MAC_LENGTH)

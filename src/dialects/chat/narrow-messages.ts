@@ -1,5 +1,6 @@
 import { isObject } from '../../wire/json/json-body.ts'
 import { DIALECT_FIELDS, type Fields } from '../chat-vocabulary.ts'
+import { isSealed } from '../sealed-thinking.ts'
 import type { CarriedFields } from '../carried-fields.ts'
 import type { ChatAbilities } from './chat-abilities.ts'
 
@@ -37,9 +38,33 @@ function narrowMessage(message: Fields, abilities: ChatAbilities, carried: Carri
     ...rest,
     content: failed(is_error, narrowContent(message['role'], content, abilities, carried)),
     ...(Array.isArray(tool_calls) ? { tool_calls: tool_calls.map(narrowCall) } : {}),
-    ...(abilities.takesReasoning && reasoning_details !== undefined ? { reasoning_details } : {}),
+    ...narrowThoughts(reasoning_details, abilities, carried),
     ...(abilities.takesCacheMarks && cache_control !== undefined ? { cache_control } : {}),
   }
+}
+
+/** Thoughts that are sealed belong to another provider, and any to none that takes no thoughts. */
+function narrowThoughts(details: unknown, { takesReasoning }: ChatAbilities, carried: CarriedFields): Fields {
+  if (!Array.isArray(details)) return {}
+  const kept = takesReasoning ? details.filter((detail: unknown) => !isSealedThought(detail)) : []
+  if (kept.length < details.length) carried.note('dropped', 'thinking')
+  return kept.length === 0 ? {} : { reasoning_details: kept }
+}
+
+function isSealedThought(detail: unknown): boolean {
+  if (!isObject(detail)) return false
+  const { signature, data } = detail
+  return [signature, data].some((blob) => typeof blob === 'string' && isSealed(blob))
+}
+
+/** The messages of a chat without the thoughts that are sealed, for a provider that did not make them. */
+export function withoutSealedThoughts(messages: readonly unknown[]): readonly unknown[] {
+  return messages.map((message) => {
+    if (!isObject(message) || !Array.isArray(message['reasoning_details'])) return message
+    const { reasoning_details: details, ...rest } = message
+    const kept = (details as readonly unknown[]).filter((detail) => !isSealedThought(detail))
+    return kept.length === 0 ? rest : { ...rest, reasoning_details: kept }
+  })
 }
 
 function narrowCall(call: unknown): unknown {

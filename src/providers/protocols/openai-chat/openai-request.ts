@@ -2,6 +2,8 @@ import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import { DIALECT_FIELDS } from '../../../dialects/chat-vocabulary.ts'
 import { narrowChat } from '../../../dialects/chat/narrow-chat.ts'
+import { withoutSealedThoughts } from '../../../dialects/chat/narrow-messages.ts'
+import { mayHaveSeal } from '../../../dialects/sealed-thinking.ts'
 import { isObject, jsonBodyOf, type JsonBody } from '../../../wire/json/json-body.ts'
 import { spliceFields } from '../../../wire/json/splice-fields.ts'
 import type { ProviderRequest, Quirks } from '../../provider.ts'
@@ -83,7 +85,7 @@ function fromOtherDialect(
   { leftOut }: RequestChanges,
 ): ProviderRequest {
   const { body, isReasoningModel } = request
-  if (!body.fields.has(DIALECT_FIELDS)) return request
+  if (!body.fields.has(DIALECT_FIELDS)) return mayHaveSeal(body.text) ? unsealed(request, leftOut) : request
   const { changes, dropped = NOTHING } = narrowChat(body.value, {
     reasons: speaksOpenRouter || isReasoningModel === true,
     takesCacheMarks: acceptsCacheControl,
@@ -92,6 +94,15 @@ function fromOtherDialect(
   })
   for (const name of dropped) leftOut.add(name)
   return { ...request, body: jsonBodyOf(spliceFields(body, changes)) }
+}
+
+/** A chat whose history has thoughts of another provider, which alone can use them. */
+function unsealed(request: ProviderRequest, leftOut: Set<string>): ProviderRequest {
+  const { messages } = request.body.value
+  if (!Array.isArray(messages)) return request
+  leftOut.add('reasoning_details')
+  const changes = new Map([['messages', JSON.stringify(withoutSealedThoughts(messages))]])
+  return { ...request, body: jsonBodyOf(spliceFields(request.body, changes)) }
 }
 
 /** We fetch nothing that a request names: its address could be inside our network. */
