@@ -22,6 +22,8 @@ export interface ListedBackend {
   readonly priceOf?: string
   /** A price from another source, as fields of the file. */
   readonly price?: Readonly<Record<string, unknown>>
+  /** Left out when the price source has no row of exactly this provider and model. */
+  readonly onlyWithOwnPrice?: boolean
 }
 
 const TOOLS = 'tool_calling'
@@ -35,6 +37,23 @@ const VISION = 'tool_calling vision'
 const REASONING = 'tool_calling reasoning'
 const ALL = 'tool_calling vision reasoning'
 
+/** By the author in OpenRouter's slugs: the maker's own provider, and its name for a model. */
+const MAKERS: Readonly<Record<string, (slug: string) => string>> = {
+  anthropic: (slug) => `anthropic ${slug.replaceAll('.', '-')}`,
+  google: (slug) => `gemini ${slug}`,
+  'x-ai': (slug) => `xai ${slug}`,
+  deepseek: (slug) => `deepseek ${slug}`,
+  mistralai: (slug) => `mistral ${slug}`,
+  moonshotai: (slug) => `moonshot ${slug}`,
+}
+
+function atMaker(openRouterId: string): readonly ListedBackend[] {
+  const [author = '', slug = ''] = openRouterId.split('/')
+  const maker = MAKERS[author]
+  return maker === undefined ? [] : [{ at: maker(slug), onlyWithOwnPrice: true }]
+}
+
+/** Offered by OpenRouter, and before it by the model's maker where the price source has the maker's price. */
 const openRouter = (
   name: string,
   title: string,
@@ -42,7 +61,14 @@ const openRouter = (
   tier: 'premium' | 'standard' | 'economy',
   capabilities: string,
   rest: Partial<ListedModel> = {},
-): ListedModel => ({ name, title, tier, capabilities, at: [`openrouter ${slug}`], ...rest })
+): ListedModel => ({
+  name,
+  title,
+  tier,
+  capabilities,
+  ...rest,
+  at: [...atMaker(slug), ...(rest.at ?? [`openrouter ${slug}`])],
+})
 
 /** Offered by OpenAI itself and by OpenRouter under the same name. */
 const openAi = (
@@ -57,22 +83,6 @@ const openAi = (
   tier,
   capabilities,
   at: [`openai ${name}`, `openrouter openai/${name}`],
-  ...rest,
-})
-
-/** Offered by Anthropic itself, whose names have no dots, and by OpenRouter. */
-const anthropic = (
-  name: string,
-  title: string,
-  tier: 'premium' | 'standard' | 'economy',
-  capabilities: string,
-  rest: Partial<ListedModel> = {},
-): ListedModel => ({
-  name,
-  title,
-  tier,
-  capabilities,
-  at: [`anthropic ${name.replaceAll('.', '-')}`, `openrouter anthropic/${name}`],
   ...rest,
 })
 
@@ -129,30 +139,28 @@ const OPENAI: readonly ListedModel[] = [
 ]
 
 const ANTHROPIC: readonly ListedModel[] = [
-  anthropic('claude-fable-5.1', 'Claude Fable 5.1', 'premium', ALL),
-  anthropic('claude-fable-5', 'Claude Fable 5', 'premium', ALL),
-  anthropic('claude-opus-5.5', 'Claude Opus 5.5', 'premium', ALL),
-  anthropic('claude-opus-5', 'Claude Opus 5', 'premium', ALL),
-  anthropic('claude-opus-4.8', 'Claude Opus 4.8', 'premium', ALL),
-  anthropic('claude-opus-4.7', 'Claude Opus 4.7', 'premium', ALL),
-  anthropic('claude-opus-4.6', 'Claude Opus 4.6', 'premium', ALL),
-  anthropic('claude-opus-4.5', 'Claude Opus 4.5', 'premium', ALL, {
+  openRouter('claude-fable-5.1', 'Claude Fable 5.1', 'anthropic/claude-fable-5.1', 'premium', ALL),
+  openRouter('claude-fable-5', 'Claude Fable 5', 'anthropic/claude-fable-5', 'premium', ALL),
+  openRouter('claude-opus-5.5', 'Claude Opus 5.5', 'anthropic/claude-opus-5.5', 'premium', ALL),
+  openRouter('claude-opus-5', 'Claude Opus 5', 'anthropic/claude-opus-5', 'premium', ALL),
+  openRouter('claude-opus-4.8', 'Claude Opus 4.8', 'anthropic/claude-opus-4.8', 'premium', ALL),
+  openRouter('claude-opus-4.7', 'Claude Opus 4.7', 'anthropic/claude-opus-4.7', 'premium', ALL),
+  openRouter('claude-opus-4.6', 'Claude Opus 4.6', 'anthropic/claude-opus-4.6', 'premium', ALL),
+  openRouter('claude-opus-4.5', 'Claude Opus 4.5', 'anthropic/claude-opus-4.5', 'premium', ALL, {
     maxOutputTokens: 64_000,
   }),
-  anthropic('claude-sonnet-5', 'Claude Sonnet 5', 'premium', ALL),
-  anthropic('claude-sonnet-4.6', 'Claude Sonnet 4.6', 'premium', ALL),
-  anthropic('claude-sonnet-4.5', 'Claude Sonnet 4.5', 'premium', ALL, {
+  openRouter('claude-sonnet-5', 'Claude Sonnet 5', 'anthropic/claude-sonnet-5', 'premium', ALL),
+  openRouter('claude-sonnet-4.6', 'Claude Sonnet 4.6', 'anthropic/claude-sonnet-4.6', 'premium', ALL),
+  openRouter('claude-sonnet-4.5', 'Claude Sonnet 4.5', 'anthropic/claude-sonnet-4.5', 'premium', ALL, {
     maxOutputTokens: 64_000,
   }),
-  anthropic('claude-sonnet-4', 'Claude Sonnet 4', 'standard', ALL, {
-    at: ['anthropic claude-sonnet-4-0', 'openrouter anthropic/claude-sonnet-4'],
+  openRouter('claude-sonnet-4', 'Claude Sonnet 4', 'anthropic/claude-sonnet-4', 'standard', ALL, {
     maxOutputTokens: 64_000,
   }),
-  anthropic('claude-haiku-4.5', 'Claude Haiku 4.5', 'standard', ALL, {
+  openRouter('claude-haiku-4.5', 'Claude Haiku 4.5', 'anthropic/claude-haiku-4.5', 'standard', ALL, {
     maxOutputTokens: 64_000,
   }),
-  anthropic('claude-3-haiku', 'Claude 3 Haiku', 'economy', VISION, {
-    at: ['anthropic claude-3-haiku-20240307', 'openrouter anthropic/claude-3-haiku'],
+  openRouter('claude-3-haiku', 'Claude 3 Haiku', 'anthropic/claude-3-haiku', 'economy', VISION, {
     maxOutputTokens: 4096,
   }),
 ]
@@ -478,6 +486,14 @@ const EMBEDDINGS: readonly ListedModel[] = [
     title: 'Qwen Text Embedding v4',
     kind: 'embedding',
     at: ['alibaba text-embedding-v4'],
+  },
+  { name: 'voyage-3.5', title: 'Voyage 3.5', kind: 'embedding', at: ['voyage voyage-3.5'] },
+  {
+    name: 'voyage-3-large',
+    title: 'Voyage 3 Large',
+    kind: 'embedding',
+    tier: 'premium',
+    at: ['voyage voyage-3-large'],
   },
 ]
 

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
 import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
 import type { ClientDialect } from '../../dialects/client-dialect.ts'
+import { countRefusal } from '../../inference/admission/refusal-counter.ts'
+import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
 import type { ErrorRenderer } from '../http/errors/error-response.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
@@ -196,7 +198,7 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/billing/usage',
     handle: getBillingUsage,
-    summary: 'What every address spent, the highest first; for administrators',
+    summary: 'What every address spent, and the refused requests per caller and day; for administrators',
     query: PERIOD,
   },
   {
@@ -204,7 +206,8 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     path: '/billing/usage/:ip',
     shown: '/billing/usage/{ip}',
     handle: getBillingUsageOf,
-    summary: 'What one address spent, per model, context and day; for administrators',
+    summary:
+      'What one address spent, per model, context and day, and its refused requests; for administrators',
     query: PERIOD,
   },
   {
@@ -256,11 +259,18 @@ export function addInferenceRoutes(
   { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
   const parts = { services, replay, readBody: createBodyReader() }
+  const onRefused = (request: HttpRequest, refusal: unknown): void =>
+    countRefusal(services.refusals, authenticate(request), refusal)
   for (const prefix of prefixes)
     for (const { path, infer, shape = prefix.shape } of INFERENCE_ROUTES) {
       const handle = wrap((request, reply) => infer(request, reply, { ...parts, shape }))
       const { renderError } = shape
-      addInferenceRoute(server, prefix.path + path, { limit: http.concurrencyLimit, renderError, handle })
+      addInferenceRoute(server, prefix.path + path, {
+        limit: http.concurrencyLimit,
+        renderError,
+        onRefused,
+        handle,
+      })
     }
 }
 
@@ -277,7 +287,7 @@ export function addAccountAndModelRoutes(
 ): void {
   const readBody = createBodyReader()
   // Requests that only read are served however busy the broker is.
-  const onRequest = admissionHook(http.concurrencyLimit)
+  const onRequest = admissionHook({ limit: http.concurrencyLimit })
   const add = ({ method, handle, shape }: PlainRoute, url: string, usual: ApiShape): void => {
     const { renderError } = shape ?? usual
     server.route({

@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../provider.ts'
+import type { ProviderDefinition } from '../../provider.ts'
 
 export const openai: ProviderDefinition = {
   id: 'openai',
@@ -17,6 +17,12 @@ export const openai: ProviderDefinition = {
     takesLateSystem: true,
     prefixMarker: 'none',
     requestRules: 'openai',
+  },
+  sources: {
+    baseUrl: ['https://platform.openai.com/docs/api-reference', '2026-11'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    privacy: ['https://platform.openai.com/docs/guides/your-data', '2026-11'],
+    quirks: ['https://platform.openai.com/docs/api-reference', '2026-11'],
   },
   company: {
     privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',
