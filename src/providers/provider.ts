@@ -5,6 +5,9 @@ import type { KeyState, Readiness } from './keys/key-pool.ts'
 import type { RequestRulesName } from './request-rules/index.ts'
 import type { UsageShape } from './usage-shape.ts'
 
+/** The protocols that providers speak; `providers/protocols/index.ts` has them. */
+export type ProtocolName = 'openai-chat' | 'anthropic'
+
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
   /** The only name it knows for the maximum tokens of a response; by default the caller's own field passes through. */
@@ -19,6 +22,8 @@ export interface Quirks {
   readonly droppedFields?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly acceptsCacheControl?: boolean | undefined
+  /** It takes system messages after the first turn; without it they become text of the user, in their place. */
+  readonly takesLateSystem?: boolean | undefined
   /** How a request marks the last message as the beginning of the response; by default by that message's role alone. */
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
@@ -62,6 +67,8 @@ export interface ProviderDefinition {
   /** As OpenRouter's `provider` field shows it. */
   readonly displayName: string
   readonly baseUrl: string
+  /** `openai-chat` by default. */
+  readonly protocol?: ProtocolName | undefined
   /** Whether requests need a key. Known providers read `GROQ_API_KEY` and `GROQ_API_KEYS` for `groq`. */
   readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
@@ -96,6 +103,8 @@ export interface ProviderRequest {
   /** The provider's own name for the model. */
   readonly modelId: string
   readonly stream: boolean
+  /** The maximum tokens that the model can respond with, as far as the catalogue knows it. */
+  readonly maxOutputTokens?: number | undefined
   /** Whether the model is known to reason, or known not to; absent when unknown. */
   readonly isReasoningModel?: boolean | undefined
   /** Another endpoint can respond instead, so that this one's silence is not waited for as long as when it is alone. */

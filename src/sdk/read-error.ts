@@ -53,7 +53,14 @@ const envelope = z.object({
 const UNREAD = { refusal: undefined, field: undefined }
 
 /** Details that only the broker itself uses. */
-type BrokerOnlyDetail = 'headers' | 'isUnsent' | 'isStale' | 'mayRepeat' | 'mayBeCharged' | 'routed'
+type BrokerOnlyDetail =
+  | 'requestId'
+  | 'headers'
+  | 'isUnsent'
+  | 'isStale'
+  | 'mayRepeat'
+  | 'mayBeCharged'
+  | 'routed'
 
 /** A detail of an unexpected type is dropped, so that it cannot hide the error itself. */
 function readDetails(given: Record<Exclude<keyof ErrorDetails, BrokerOnlyDetail>, unknown>): ErrorDetails {

@@ -36,6 +36,7 @@ const timeoutsRecord = record({
 const providerRecord = record({
   display_name: text.optional(),
   base_url: textThat(urlError).optional(),
+  protocol: oneOf(['openai-chat', 'anthropic']).optional(),
   proxy: textThat(proxyError).optional(),
   key_env: textThat(variableError).optional(),
   keys: listOf(keyRecord).optional(),
@@ -61,6 +62,7 @@ export function toProviderSetting(name: string, row: ProviderRow): ProviderSetti
     name,
     displayName: row.display_name,
     baseUrl: row.base_url,
+    protocol: row.protocol,
     proxy: row.proxy,
     keyEnv: row.key_env,
     keys: row.keys?.map(toKey),

@@ -24,7 +24,7 @@ import { definitionsOf } from '../../providers/definitions/configured.ts'
 import type { KeySetting } from '../../providers/keys/key-pool.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import { http1Upstream } from '../../providers/transport/http1/http1-upstream.ts'
-import { openAiProvider } from '../../providers/protocols/openai-provider.ts'
+import { createProvider } from '../../providers/protocols/create-provider.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import {
   createDeadlineTimer,
@@ -276,7 +276,7 @@ function build(
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
   }
-  const provider = openAiProvider({
+  const provider = createProvider({
     ...common,
     health: parts.health,
     limits,

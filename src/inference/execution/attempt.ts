@@ -118,6 +118,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
       body: ofRouters === undefined ? this.body : this.#capped(ofRouters.body),
       modelId: this.endpoint.modelId,
       stream: request.stream,
+      maxOutputTokens: this.endpoint.maxOutputTokens,
       isReasoningModel: request.kind.reasons(this.endpoint),
       hasAlternative: this.#hasAlternative(),
       deadlineAt,

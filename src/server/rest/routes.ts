@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
+import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
+import type { ClientDialect } from '../../dialects/client-dialect.ts'
 import { countRefusal } from '../../inference/admission/refusal-counter.ts'
 import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
@@ -9,6 +11,8 @@ import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
+import { postCountTokens } from './dialects/count-tokens.ts'
+import { postDialectChat } from './dialects/dialect-chat.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader } from './inference/respond.ts'
 import type { BodyReader, InferenceRouteParts } from './inference/route-parts.ts'
@@ -18,6 +22,7 @@ import { getZdrEndpoints } from './models/model-endpoints.ts'
 import { MODEL_FILTERS } from './models/model-filters.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models/models.ts'
 import { getProviders } from './models/providers.ts'
+import { dialectShape } from './shapes/dialect-shape.ts'
 import type { ApiShape } from './shapes/api-shape.ts'
 import { OPENAI } from './shapes/openai.ts'
 import { OPENROUTER } from './shapes/openrouter.ts'
@@ -47,6 +52,8 @@ interface RoutePlan {
 interface PlainRoute extends RoutePlan {
   readonly method: 'GET' | 'POST'
   readonly handle: Handle
+  /** How it talks to its clients, if not as the other routes below its prefix. */
+  readonly shape?: ApiShape | undefined
 }
 
 /** Calls a model, like nearly all requests, and so takes the fast path. */
@@ -59,6 +66,11 @@ interface InferenceRoute extends RoutePlan {
 
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
+
+/** A route for chats in another dialect. */
+function dialectRoute(dialect: ClientDialect, plan: RoutePlan): InferenceRoute {
+  return { method: 'POST', ...plan, shape: dialectShape(dialect), infer: postDialectChat(dialect) }
+}
 
 /** The routes below `/v1` and `/api/v1` that call a model. */
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
@@ -75,6 +87,10 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary: 'A completion of the text in `prompt`, plain or streamed',
   },
   { method: 'POST', path: '/embeddings', infer: postEmbeddings, summary: 'Texts as vectors' },
+  dialectRoute(anthropicMessages, {
+    path: '/messages',
+    summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
+  }),
 ]
 
 /** The other routes below `/v1` and `/api/v1`. */
@@ -91,6 +107,13 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     path: '/quote',
     handle: postQuote,
     summary: 'The expected and the maximum cost of a request; no provider is called',
+  },
+  {
+    method: 'POST',
+    path: '/messages/count_tokens',
+    handle: postCountTokens,
+    shape: dialectShape(anthropicMessages),
+    summary: 'About how many tokens a request of `/messages` has; no provider is called',
   },
   {
     method: 'GET',
@@ -244,8 +267,8 @@ export function addInferenceRoutes(
       const { renderError } = shape
       addInferenceRoute(server, prefix.path + path, {
         limit: http.concurrencyLimit,
-        onRefused,
         renderError,
+        onRefused,
         handle,
       })
     }
@@ -265,7 +288,8 @@ export function addAccountAndModelRoutes(
   const readBody = createBodyReader()
   // Requests that only read are served however busy the broker is.
   const onRequest = admissionHook({ limit: http.concurrencyLimit })
-  const add = ({ method, handle }: PlainRoute, url: string, { renderError }: ApiShape): void => {
+  const add = ({ method, handle, shape }: PlainRoute, url: string, usual: ApiShape): void => {
+    const { renderError } = shape ?? usual
     server.route({
       method,
       url,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { prepareRequest } from '../../../src/providers/protocols/openai-request.ts'
+import { prepareRequest } from '../../../src/providers/protocols/openai-chat/openai-request.ts'
 import { REQUEST_RULES, type RequestRulesName } from '../../../src/providers/request-rules/index.ts'
 import { rulesOfModel } from '../../../src/providers/request-rules/request-rules.ts'
 import { parseJsonBody } from '../../../src/wire/json/json-body.ts'

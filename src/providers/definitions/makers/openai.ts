@@ -13,6 +13,8 @@ export const openai: ProviderDefinition = {
   quirks: {
     maxTokensField: 'max_completion_tokens',
     maxInputs: 2048,
+    // Developer and system messages may stand anywhere: https://platform.openai.com/docs/guides/text, read 2026-11.
+    takesLateSystem: true,
     prefixMarker: 'none',
     requestRules: 'openai',
   },

@@ -81,7 +81,21 @@ function withRequestChecks(
       return
     }
     if (defaultsToJson) defaultToJson(request.headers)
+    if (request.headers.authorization === undefined) readKeyHeaders(request.headers)
     handle(request, response)
+  }
+}
+
+/** The headers in which clients of Anthropic and Google show their key. */
+const KEY_HEADERS = ['x-api-key', 'x-goog-api-key'] as const
+
+/** A caller's token may come in any of these headers; from here on it is a bearer token. */
+function readKeyHeaders(headers: IncomingHttpHeaders): void {
+  for (const name of KEY_HEADERS) {
+    const key = headers[name]
+    if (typeof key !== 'string' || key === '') continue
+    headers.authorization = `Bearer ${key}`
+    return
   }
 }
 

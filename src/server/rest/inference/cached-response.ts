@@ -40,7 +40,7 @@ export function withResponseCache(
     if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, clock: services.clock }))
     const { model, streamed } = found
     sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
-    const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+    const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
     return sendCached(found, query, requestContextOf(request, services, shape), sink, services, replay)
   }
 }

@@ -7,6 +7,7 @@ import type {
   ResponseSource,
   CallerWatcher,
 } from '../../../inference/response/response-sink.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
 import type { ApiShape, ResponseEvents } from '../shapes/api-shape.ts'
@@ -21,6 +22,8 @@ export interface ExpectedResponse {
   readonly stream: boolean
   /** The `object` field of its chunks. */
   readonly object: string
+  /** The request as a chat, where it was written in another dialect. */
+  readonly request?: JsonBody | undefined
 }
 
 /** Where the response to a route's request goes. */
@@ -38,8 +41,9 @@ export class HttpResponseSink implements ResponseSink {
   readonly #reply: HttpReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
-  readonly #events: ResponseEvents
+  readonly #shape: ApiShape
   readonly #writer: ResponseWriter
+  #createdEvents: ResponseEvents | undefined
   #attempted = ''
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
@@ -52,7 +56,7 @@ export class HttpResponseSink implements ResponseSink {
   /** @param id of a response that is replayed; a new one by default. */
   constructor(reply: HttpReply, shape: ApiShape, clock: Clock, id = generationId(clock.now())) {
     this.id = id
-    this.#events = shape.createEvents()
+    this.#shape = shape
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
@@ -80,7 +84,8 @@ export class HttpResponseSink implements ResponseSink {
     this.#isSilent = true
     this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
       if (this.disconnected || this.#raw.writableEnded) return
-      if (this.#isSilent) this.#write(this.#events.keepAlive)
+      const { keepAlive } = this.#events
+      if (this.#isSilent && keepAlive !== '') this.#write(keepAlive)
       this.#scheduleKeepAlive()
     })
   }
@@ -91,6 +96,16 @@ export class HttpResponseSink implements ResponseSink {
 
   setLeftOut(names: readonly string[]): void {
     this.#headers = { ...this.#headers, 'x-aibroker-left-out': asHeader(names.join(', ')) }
+  }
+
+  get #events(): ResponseEvents {
+    return (this.#createdEvents ??= this.#createEvents())
+  }
+
+  #createEvents(): ResponseEvents {
+    const { model, stream, request } = this.#expected
+    const created = Math.floor(this.#clock.now() / 1000)
+    return this.#shape.createEvents({ id: this.id, model, stream, created, request })
   }
 
   chunk(json: string): boolean {
@@ -109,27 +124,30 @@ export class HttpResponseSink implements ResponseSink {
     this.#reply.hijack()
     this.#writer.beginStream({
       ...this.#headers,
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': this.#events.streamType ?? 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
-      'x-generation-id': this.id,
-      // The header that OpenAI’s clients read and expose as `_request_id`.
-      'x-request-id': this.id,
+      ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
       // Tells nginx and similar proxies to pass events on without buffering.
       'x-accel-buffering': 'no',
     })
   }
 
+  /** `x-request-id` is the header that OpenAI’s clients read and expose as `_request_id`. */
+  #idHeaders(): Record<string, string> {
+    return { 'x-generation-id': this.id, 'x-request-id': this.id, ...this.#shape.idHeaders?.(this.id) }
+  }
+
   respond(json: string): void {
+    const body = this.#events.body(json)
     this.#reply.hijack()
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
-      'x-generation-id': this.id,
-      'x-request-id': this.id,
+      ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
     }
-    this.#writer.sendBody(headers, this.#events.body(json))
+    this.#writer.sendBody(headers, body)
   }
 
   end(): void {
@@ -159,7 +177,7 @@ export class HttpResponseSink implements ResponseSink {
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
     else {
-      void this.#reply.headers({ ...this.#headers, 'x-generation-id': this.id, 'x-request-id': this.id })
+      void this.#reply.headers({ ...this.#headers, ...this.#idHeaders() })
       return false
     }
     return true

@@ -1,4 +1,4 @@
-import { asBrokerError } from '../../../base/errors.ts'
+import { asBrokerError, withDetails } from '../../../base/errors.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { ReplayServices } from '../../../inference/services/services.ts'
@@ -33,7 +33,8 @@ export async function respond(
     sink.abandonIfDisconnected()
   } catch (error) {
     const failure = asBrokerError(error)
-    if (!sink.reportError(failure)) throw error
+    if (!sink.reportError(failure))
+      throw shape.readRequest === undefined ? error : withDetails(failure, { requestId: sink.id })
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
 }
@@ -58,7 +59,7 @@ async function respondAgain(
   response.catch(() => undefined)
   const { request } = reply
   const caller = authenticate(request)
-  const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+  const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
   const admission = admitReplay({ caller, query }, services, replay)
   try {
     const recorded = await response

@@ -7,6 +7,7 @@ import { offeredTo, requestableBy } from '../../../inference/services/offered.ts
 import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName, isServed } from '../../../catalog/find-model.ts'
+import { listFormFor } from './list-forms.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
 import { parametersTaken } from './supported-parameters.ts'
@@ -17,10 +18,15 @@ type Query = Readonly<Record<string, unknown>>
 /** `GET /models`: the models that the caller may request now. Without `offset` and `limit` the complete list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, services: AdminServices): object {
   const query = request.query as Query
+  const form = listFormFor(request.headers, query)
+  void reply.header('cache-control', 'no-cache')
+  if (form !== undefined) {
+    const models = listedModels(request, services).filter(({ model }) => outputsOf(model).includes('text'))
+    return form.list(models, query)
+  }
   const rows = sorted(filterModels(listedModels(request, services), query, services), query, services).map(
     ({ row }) => row,
   )
-  void reply.header('cache-control', 'no-cache')
   return page(rows, query)
 }
 
@@ -59,6 +65,8 @@ export async function getModelsBelow(
   const path = (request.params as { '*': string })['*']
   const name = path.replace(/\/endpoints$/, '')
   const allowed = requestableBy(authenticate(request), services)
+  const form = listFormFor(request.headers, request.query as Query)
+  if (form !== undefined) return form.one(listed(path, allowed))
   return name === path
     ? listed(name, allowed).row
     : { data: await modelEndpoints(modelNamed(name, allowed), services) }
