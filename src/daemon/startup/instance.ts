@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
 import { DrainTimer } from '../../runtime/drain-timer.ts'
@@ -32,8 +33,17 @@ export async function openInstance(
   const startedAt = clock.monotonic()
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
+  warnOfOpenFolder(sockets.folder, log)
   const warnings = createWarnings({ clock, log })
   stack.defer(watchOpenFiles(warnings, clock))
   const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }
+}
+
+const OTHERS_MAY_WRITE = 0o002
+
+/** The rights of the socket folder are the operator's to set; these let others replace the sockets. */
+function warnOfOpenFolder(folder: string, log: DaemonLog): void {
+  if ((statSync(folder).mode & OTHERS_MAY_WRITE) === 0) return
+  log.warn({ folder }, 'every user of this machine may replace the sockets in this folder: chmod o-w it')
 }
