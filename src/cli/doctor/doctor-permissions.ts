@@ -28,7 +28,7 @@ export async function checkPermissionsAndDisk(
       forbiddenBits: OTHERS_MAY_WRITE,
       risk: 'every user of this machine may send requests',
     })),
-    ...new Set(sockets.map((path) => dirname(path))).values().map((path) => ({
+    ...[...new Set(sockets.map((path) => dirname(path)))].map((path) => ({
       path,
       forbiddenBits: OTHERS_MAY_WRITE,
       risk: 'every user of this machine may replace the sockets',
