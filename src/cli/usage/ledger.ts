@@ -154,7 +154,11 @@ function exportCommand(cli: Cli): Command {
     'hero_aibroker ledger export > requests.csv',
     'hero_aibroker ledger export --since 30d --format json --out requests.json',
   ])
-    .option('--since <when>', 'from then on: 24h, 7d, today, 2026-01-31, or unix seconds', parseTime)
+    .option(
+      '--since <when>',
+      'from then on: 24h, 7d, today, 2026-01-31 (days of UTC), or unix seconds',
+      parseTime,
+    )
     .option('--until <when>', 'before then, in the same forms', parseTime)
     .option('--address <ip>', 'only rows of this address')
     .addOption(new Option('--format <format>', 'format of the rows').choices(['csv', 'json']).default('csv'))
