@@ -10,6 +10,7 @@ import {
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
+import { acceptCompressedBodies } from './compressed-body.ts'
 import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
@@ -78,6 +79,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   server.decorate('reportBug', settings.reportBug)
   server.decorate('fastPath', fastPath)
   acceptRawJson(server)
+  acceptCompressedBodies(server)
   const routes = createRouteTable(server)
   server.setErrorHandler((error, request, reply) => sendRendered(reply, render(request, error)))
   server.setNotFoundHandler((request, reply) =>
@@ -155,6 +157,11 @@ function fromFastify(thrown: unknown, bodyLimit: number): unknown {
 
 function isFastifyError(thrown: unknown): thrown is FastifyError {
   return (
-    thrown instanceof Error && 'code' in thrown && 'statusCode' in thrown && typeof thrown.code === 'string'
+    thrown instanceof Error &&
+    // Fastify gives an error of a body that it reads a status, whoever threw it.
+    !(thrown instanceof BrokerError) &&
+    'code' in thrown &&
+    'statusCode' in thrown &&
+    typeof thrown.code === 'string'
   )
 }
