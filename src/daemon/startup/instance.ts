@@ -34,11 +34,16 @@ export async function openInstance(
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
   warnOfOpenFolder(sockets.folder, log)
+  if (process.pid === 1) log.warn({}, ORPHANS_STAY)
   const warnings = createWarnings({ clock, log })
   stack.defer(watchOpenFiles(warnings, clock))
   const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }
 }
+
+/** Node waits for its own children only, so nothing collects the orphans that a system hands to process 1. */
+const ORPHANS_STAY =
+  'this is process 1, which does not collect the ended processes of others, such as what an MCP server leaves behind: start the container with an init (docker run --init, or “init: true” in a compose file)'
 
 const OTHERS_MAY_WRITE = 0o002
 
