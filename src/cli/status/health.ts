@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { plainClientOf, describeCommand, globalsOf } from '../cli.ts'
+import { onceClientOf, describeCommand, globalsOf } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { formatSeconds } from '../terminal/format.ts'
 import { paint, print, printJson } from '../terminal/terminal.ts'
@@ -11,7 +11,7 @@ export function healthCommand(cli: Cli): Command {
     'hero_aibroker health --json | jq -r .version',
   ]).action(async (_options: unknown, command: Command) => {
     const globals = globalsOf(command)
-    const health = await plainClientOf(cli, globals).call('health')
+    const health = await onceClientOf(cli, globals).call('health')
     if (globals.json) return printJson(cli.terminal, health)
     const status = paint(cli.terminal, 'green', health.status)
     print(
