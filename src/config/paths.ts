@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { homeFolder } from '../base/home-folder.ts'
+import { homeFolder } from '../base/host/home-folder.ts'
 import type { Settings } from './settings.ts'
 
 /** Names of the socket folder's variable, newest first: Hero renamed it twice in 2026. */
@@ -28,6 +29,7 @@ export function findPaths(settings: Settings, cwd: string): Paths {
   const home = (): string =>
     homeFolder(
       settings.text('HOME'),
+      homedir,
       'name the folders: HERO_SOCKET_DIR and AIBROKER_DATA_DIR, or PATH_VAR for both',
     )
   const pathIn = (name: string): string | undefined => {

@@ -1,5 +1,6 @@
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { homeFolder } from '../base/home-folder.ts'
+import { homeFolder } from '../base/host/home-folder.ts'
 
 /** The two sockets that a client needs. */
 export interface BrokerSockets {
@@ -16,7 +17,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export function defaultSockets(environment: Environment): BrokerSockets {
   const home = (): string =>
-    homeFolder(readVariable(environment, 'HOME'), 'HERO_SOCKET_DIR, the folder of the sockets')
+    homeFolder(readVariable(environment, 'HOME'), homedir, 'HERO_SOCKET_DIR, the folder of the sockets')
   const pathIn = (name: string) => {
     const path = readVariable(environment, name)
     return path === undefined ? undefined : resolve(path.replace(/^~(?=\/|$)/, home))

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Secret } from '../../base/secret.ts'
 import { BrokerError } from '../../base/errors.ts'
-import { homeFolder } from '../../base/home-folder.ts'
+import { homeFolder } from '../../base/host/home-folder.ts'
 
 /** The operator's settings for `mcp_hero`; requests cannot change them. */
 export interface HeroSettings {
@@ -110,7 +111,11 @@ function varFolderFrom(env: Env): string {
 }
 
 function homeOf(env: Env): string {
-  return homeFolder(readValue(env, 'HOME'), 'HERO_SOCKET_DIR and PATH_VAR, the folders of sockets and data')
+  return homeFolder(
+    readValue(env, 'HOME'),
+    homedir,
+    'HERO_SOCKET_DIR and PATH_VAR, the folders of sockets and data',
+  )
 }
 
 /** Prefers a system Python to the one in PATH: version switchers are scripts that need an environment. */

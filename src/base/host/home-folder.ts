@@ -1,12 +1,12 @@
-import { homedir } from 'node:os'
-import { BrokerError } from './errors.ts'
+import { BrokerError } from '../errors.ts'
 
 /**
  * The home folder: `home`, the value of `HOME`, or that of the account of this process. A container may run a user that has
  * neither. Throws `bad-request`, saying what to set `instead`.
+ * @param homedir that of `node:os`, which this module, as part of a client for browsers, must not import.
  */
-export function homeFolder(home: string | undefined, instead: string): string {
-  const folder = home ?? accountHome()
+export function homeFolder(home: string | undefined, homedir: () => string, instead: string): string {
+  const folder = home ?? accountHome(homedir)
   if (folder !== undefined) return folder
   const user = process.getuid?.()
   throw new BrokerError(
@@ -15,7 +15,7 @@ export function homeFolder(home: string | undefined, instead: string): string {
   )
 }
 
-function accountHome(): string | undefined {
+function accountHome(homedir: () => string): string | undefined {
   try {
     // An empty HOME makes this empty too.
     return homedir() || undefined
