@@ -1,7 +1,7 @@
 import { usdText, type Money } from '../../../base/money.ts'
 import { certaintyOf } from '../../../inference/response/cost-json.ts'
 import type { Entry } from '../../../ledger/types.ts'
-import { csvCell, type Cell } from './csv-cell.ts'
+import { csvCell, type Cell } from '../../http/csv.ts'
 
 /** How many rows are sent in one piece; the event loop gets its turn after each. */
 const ROWS_AT_ONCE = 256

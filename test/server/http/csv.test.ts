@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, oneof, property, string } from 'fast-check'
 import { expect, test } from 'vitest'
-import { csvCell } from '../../../../src/server/rest/account/csv-cell.ts'
+import { csvCell } from '../../../src/server/http/csv.ts'
 
 /** The cells of a file as a lenient spreadsheet reads it: quotation marks count at the start of a cell only. */
 function readSheet(file: string, separator: string): string[] {
