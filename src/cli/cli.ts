@@ -60,7 +60,7 @@ export async function printResult<T>(
 /** A transport that says on standard error that the broker keeps it waiting. */
 export function withNamedProgress(cli: Cli, globals: Globals, transport: Transport): Transport {
   const sockets = socketsOf(cli, globals)
-  return withProgress(cli.terminal, transport, ({ door }) => `the broker at ${sockets[door]}`)
+  return withProgress(cli.terminal, transport, ({ listener }) => `the broker at ${sockets[listener]}`)
 }
 
 /** A client that does not retry the connection, for `health`. */
