@@ -2,7 +2,9 @@ import { Response } from 'undici'
 
 /** Why a server did not respond as an MCP server does, for people: without its address and without text of its own. */
 export function fetchFailure(thrown: unknown): string {
-  const codes = causesOf(thrown).map((error) => ('code' in error ? String(error.code) : error.name))
+  const codes = causesOf(thrown).map((error) =>
+    'code' in error && typeof error.code === 'string' ? error.code : error.name,
+  )
   for (const code of codes) {
     const reason = FETCH_REASONS[code] ?? (CERTIFICATE.test(code) ? certificateReason(code) : undefined)
     if (reason !== undefined) return reason
@@ -27,6 +29,9 @@ const FETCH_REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no route to its address',
   ENETUNREACH: 'there is no route to its address',
   EPROTO: 'it does not speak TLS; should its URL begin with http:?',
+  // The start was given up.
+  UND_ERR_DESTROYED: 'it did not answer in time',
+  UND_ERR_ABORTED: 'it did not answer in time',
   AbortError: 'it did not answer in time',
   TimeoutError: 'it did not answer in time',
 }
@@ -55,9 +60,10 @@ export function responseFailure(response: Response, text: string): string | unde
     return `it redirects to ${headers.get('location') ?? 'nowhere'} (${status}); name that address if it is the server’s`
   if (status === 401) return 'it wants credentials that it was not given or does not accept (401)'
   if (status === 403) return 'it refuses access (403)'
-  // A server of another revision explains itself in JSON-RPC, and the client negotiates.
   if (isRpcError(text))
-    return /version/i.test(text) ? undefined : `it refused the handshake with status ${status}`
+    return /version/i.test(text)
+      ? 'it speaks no protocol revision that we know'
+      : `it refused the handshake with status ${status}`
   if (status === 404) return 'there is nothing at its path (404)'
   if (type.startsWith('text/html')) return `it sent a web page (HTML, status ${status}) instead of MCP`
   if (status >= 400) return `it responded with status ${status}`
