@@ -76,8 +76,23 @@ async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]
     ...checkProviders(info),
     ...(await checkKeys(client, info)),
     checkModels(info),
+    ...(await checkMcpServers(client)),
     ...info.warnings.map((what): Finding => ({ state: 'doubtful', what })),
     ...(options.ask === true ? [await checkChat(client, options.model)] : []),
+  ]
+}
+
+/** The servers that are not usable, and what their programs inherit. */
+async function checkMcpServers(client: Client): Promise<readonly Finding[]> {
+  const servers = await client.call('mcp.servers')
+  const inherited = new Set(servers.flatMap(({ inherits = [] }) => inherits))
+  return [
+    ...servers.flatMap(({ name, problem }): Finding[] =>
+      problem === undefined ? [] : [{ state: 'doubtful', what: `MCP server ${name}: ${problem}` }],
+    ),
+    ...(inherited.size === 0
+      ? []
+      : [{ state: 'good', what: `MCP servers inherit ${[...inherited].join(', ')}` } as const]),
   ]
 }
 

@@ -230,7 +230,7 @@ function buildTcpListener(
 /** Options of the TCP listener: it does not trust forwarded headers, and its guards depend on the address. */
 export function tcpOptions({ address }: TcpAddress, parts: OptionParts): HttpServerOptions {
   const { bearerVerifier, config } = parts
-  const page = requireOwnPage({ address, hosts: config.hosts })
+  const page = requireOwnPage({ address, hosts: config.hosts, origins: config.corsOrigins })
   const guards = bearerVerifier.isGuarded ? [page, requireBearer] : [page]
   return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
 }
@@ -268,7 +268,8 @@ export function optionsFor(
 ): HttpServerOptions {
   const onResponse = (status: number): void => metrics.recordResponse(name, status)
   const callers = { bearerVerifier, proxies: config.proxies, rollsUp: config.rollsUp }
-  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onResponse }
+  const { bodyLimitBytes: bodyLimit, corsOrigins } = config
+  return { callers, name, bodyLimit, corsOrigins, trustForwarded: true, logger: log, onResponse }
 }
 
 async function closeListeners(

@@ -51,7 +51,9 @@ export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutes
 }
 
 /** Browsers can't open Unix sockets, so there `Host` may be anything. Throws `forbidden`. */
-function requireLocalPage({ headers: { host = '', origin }, socket }: FastifyRequest): void {
+function requireLocalPage({ headers, socket, server }: FastifyRequest): void {
+  const { host = '' } = headers
+  const origin = server.corsOrigins?.has(headers.origin ?? '') === true ? undefined : headers.origin
   const isUnixSocket = socket.remoteAddress === undefined
   refuseForeignPage({ host: isUnixSocket ? undefined : host, origin }, isLoopback)
 }

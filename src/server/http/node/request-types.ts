@@ -22,6 +22,8 @@ export interface ServerSettings {
   /** Whether forwarded headers come from a trusted front: true on Unix sockets only. */
   readonly trustForwarded: boolean
   readonly callerRules: CallerRules
+  /** Origins of web pages that may call with a token. */
+  readonly corsOrigins?: ReadonlySet<string> | undefined
   /** Logs an error of ours after the response has begun: the caller has got it already. */
   readonly reportBug: (request: HttpRequest, thrown: unknown) => void
 }
