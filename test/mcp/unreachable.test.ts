@@ -29,9 +29,15 @@ const http = (respond: Respond) =>
 
 /** An MCP server of the 2025 revision. `session` adds a session and refuses others. */
 const serves: Respond = async (request, response) => {
-  if (request.method !== 'POST') return void response.writeHead(405).end()
+  if (request.method !== 'POST') {
+    response.writeHead(405).end()
+    return
+  }
   const { id, method } = JSON.parse(await bodyOf(request))
-  if (id === undefined) return void response.writeHead(202).end()
+  if (id === undefined) {
+    response.writeHead(202).end()
+    return
+  }
   const result = RESULTS[method]
   const message =
     result === undefined ? { error: { code: -32_601, message: 'Method not found' } } : { result }
