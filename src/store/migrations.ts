@@ -7,6 +7,7 @@ import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
+import { refusedRequests } from './migrations/0009-refused-requests.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly string[] = [
   laterEntryColumns,
   upstreamIds,
   clearedDays,
+  refusedRequests,
 ]
 
 /** The migrations of `apikeys.db`. */

@@ -20,6 +20,7 @@ import { withMetrics } from '../../telemetry/record-settlement.ts'
 import { reading } from '../../store/damage/damage.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
+import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
@@ -38,8 +39,9 @@ export interface DaemonServices {
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
-  { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
+  { ledger, limits, refused, tokenCounter, endpointStats }: DaemonAccounting,
   { registry, health }: DaemonProviders,
+  broadcast: WorkerBroadcast,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
   const metrics = createMetrics(clock)
@@ -52,6 +54,7 @@ export async function buildServices(
       ledger,
       limits,
       identity: createCallerIdentity({ credentials: callerCredentials, socketFolder: sockets.folder }),
+      onPolicies: () => void broadcast.send('tool-policies'),
     }),
   )
   const { configured } = tools
@@ -66,6 +69,7 @@ export async function buildServices(
       warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED),
     ),
     accounting,
+    refusals: refused,
     health,
     inFlight: createInFlight(),
     upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
@@ -78,7 +82,7 @@ export async function buildServices(
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
   return {
-    admin: { ...inference, ledger, limits, modelLists: registry.lists, health, tools: configured },
+    admin: { ...inference, ledger, limits, refused, modelLists: registry.lists, health, tools: configured },
     http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) },
     replay: {
       idempotency: reading(store.path, () =>

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { RefusedRequests } from '../../ledger/usage/refused-requests.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import type { McpGateway } from '../../mcp/mcp-gateway.ts'
@@ -13,6 +14,7 @@ import type { TimeLimits } from '../../providers/transport/timeouts.ts'
 import type { Strategy } from '../../routing/resolve-model.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { ConcurrencyLimit } from '../admission/concurrency-limit.ts'
+import type { RefusalCounter } from '../admission/refusal-counter.ts'
 import type { ResponseCache } from '../replay/response-cache.ts'
 import type { Accounting, RequestAccounting } from '../budget/accounting.ts'
 import type { HedgePolicy } from '../admission/hedge-budget.ts'
@@ -40,6 +42,8 @@ export interface InferenceServices {
   readonly endpointStats: EndpointStats
   /** The limits and the ledger. */
   readonly accounting: Accounting
+  /** Counts the requests that are refused without a row; without it they are not counted. */
+  readonly refusals?: RefusalCounter | undefined
   /** Knows which endpoints have just had their circuit opened. */
   readonly health: Pick<HealthRegistry, 'isOnTrial'>
   readonly inFlight: InFlight
@@ -91,6 +95,8 @@ export interface ReplayServices {
 
 /** What the account, model and administration APIs use besides what inference does: in the primary alone. */
 export interface AdminServices extends InferenceServices {
+  /** Requests that were refused without a row; without it none are known. */
+  readonly refused?: Pick<RefusedRequests, 'counts'> | undefined
   readonly ledger: Ledger
   readonly limits: Limits
   readonly modelLists: ModelLists
