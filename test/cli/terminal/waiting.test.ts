@@ -10,7 +10,8 @@ import { MAIN } from '../../support/run-cli.ts'
 import { event, HEAD, says, startScriptedBroker } from '../../support/scripted-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
-const RESULT = { totals: methods['usage.summary'].example.result.totals, models: [] }
+const { totals, refused } = methods['usage.summary'].example.result
+const RESULT = { totals, models: [], refused }
 
 /** Starts the command line with standard input as an open pipe. */
 function start(argv: readonly string[]) {
