@@ -51,10 +51,10 @@ const CONTROLS =
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const STYLE = /\u001B\[[\d;]*m/
 
+const STYLE_OR_CONTROL = new RegExp(`${STYLE.source}|${CONTROLS.source}`, 'gu')
+
 function stylesOnly(line: string): string {
-  return line.replace(new RegExp(`${STYLE.source}|${CONTROLS.source}`, 'gu'), (found) =>
-    found.length > 1 && STYLE.test(found) ? found : '',
-  )
+  return line.replace(STYLE_OR_CONTROL, (found) => (found.length > 1 && STYLE.test(found) ? found : ''))
 }
 
 function escapeOf(character: string): string {
