@@ -30,6 +30,8 @@ export interface Config {
   readonly proxies: ReadonlySet<string>
   /** Names of the TCP listener in `Host` headers, besides its addresses and `localhost`. */
   readonly hosts: readonly string[]
+  /** Origins of web pages that may use the broker with a token. */
+  readonly corsOrigins: ReadonlySet<string>
   /** One payer per /64 of IPv6. */
   readonly rollsUp: boolean
   /** Contexts with a socket of their own, `rest.<context>.sock`. */

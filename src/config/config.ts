@@ -47,6 +47,7 @@ export function loadConfig(options: {
     refreshesModelLists: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
     hosts: listOf(settings, 'AIBROKER_HOSTS', HOST),
+    corsOrigins: new Set(listOf(settings, 'AIBROKER_CORS_ORIGINS', ORIGIN)),
     rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
@@ -114,6 +115,11 @@ const PROXY: ListForm = { isValid: (item) => isIP(item) !== 0, expected: 'IP add
 const HOST: ListForm = {
   isValid: (item) => /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(item),
   expected: 'host names without ports, with commas between, such as ai.example.org',
+}
+const ORIGIN: ListForm = {
+  isValid: (item) => /^https?:/.test(item) && URL.parse(item)?.origin === item,
+  expected:
+    'origins of web pages with commas between, such as https://app.example.org or http://localhost:5173',
 }
 const CONTEXT: ListForm = {
   isValid: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),

@@ -222,6 +222,14 @@ export const SETTINGS: readonly SettingRow[] = [
       'Names of the TCP listener in `Host` headers, besides its addresses and `localhost`; a request for any other is rejected.',
   },
   {
+    name: 'cors_origins',
+    value: (c) => listed(c.corsOrigins),
+    variables: ['AIBROKER_CORS_ORIGINS'],
+    type: 'origins, with commas',
+    effect:
+      'Web pages of these origins may use the broker from a browser (CORS), with a token; on every listener. None by default.',
+  },
+  {
     name: 'roll_up_64',
     value: (c) => c.rollsUp,
     variables: ['AIBROKER_ROLL_UP_64'],

@@ -343,6 +343,7 @@ export class McpGateway {
         restarts: 0,
         callsRunning: 0,
         warnings: [],
+        inherits: [],
       }))
   }
 

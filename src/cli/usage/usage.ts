@@ -27,7 +27,11 @@ export function usageCommand(cli: Cli): Command {
     'hero_aibroker usage --by day --context lab',
     'hero_aibroker usage --since 2026-01-01 --until 2026-02-01 --json',
   ])
-    .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', parseTime)
+    .option(
+      '--since <when>',
+      'from then on: 30m, 24h, 7d, today, 2026-01-31 (days of UTC), or unix seconds',
+      parseTime,
+    )
     .option('--until <when>', 'before then, in the same forms', parseTime)
     .addOption(new Option('--by <what>', 'one line per value of this (default: model)').choices(SPLITS))
     .option('--address <ip>', 'only requests of this address')
@@ -104,7 +108,7 @@ function printRows(
 ): void {
   if (totals.requests === 0) return print(terminal, 'There were no requests in that time.')
   const rows = [...groups.map(([name, counts]) => row(name, counts)), row('total', totals)]
-  const columns = [{ title: by.toUpperCase(), shrinks: true }, ...COLUMNS]
+  const columns = [{ title: by === 'day' ? 'DAY (UTC)' : by.toUpperCase(), shrinks: true }, ...COLUMNS]
   const [header = '', ...lines] = tableLines(columns, rows, widthOf(terminal))
   const last = lines.pop() ?? ''
   print(terminal, paint(terminal, 'bold', header))

@@ -232,7 +232,7 @@ function buildTcpListener(
 /** Options of the TCP listener: it does not trust forwarded headers, and its guards depend on the address. */
 export function tcpOptions({ address }: TcpAddress, parts: OptionParts): HttpServerOptions {
   const { bearerVerifier, config } = parts
-  const page = requireOwnPage({ address, hosts: config.hosts })
+  const page = requireOwnPage({ address, hosts: config.hosts, origins: config.corsOrigins })
   const guards = bearerVerifier.isGuarded ? [page, requireBearer] : [page]
   return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
 }
@@ -274,6 +274,7 @@ export function optionsFor(
     callers,
     name,
     bodyLimit: config.bodyLimitBytes,
+    corsOrigins: config.corsOrigins,
     trustForwarded: true,
     logger: log,
     onResponse,

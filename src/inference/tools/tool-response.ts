@@ -4,7 +4,7 @@ import type { ResponseShape } from '../response/response-shape.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { ToolBudget } from './tool-budget.ts'
 import type { RequestedCall, ToolRound } from './tool-round.ts'
-import { cut } from './tool-result.ts'
+import { cut, type ResultImage } from './tool-result.ts'
 import { usageJson } from '../response/usage-json.ts'
 
 /** Characters of a result that the caller is shown; the model sees more. */
@@ -29,6 +29,8 @@ export interface ReportedCall {
 export interface CallOutcome {
   readonly failed: boolean
   readonly result: string
+  /** For a model that sees; the text only names them. */
+  readonly images?: readonly ResultImage[] | undefined
   readonly ms: number
   /** `undefined` when the cost is unknown. */
   readonly cost: Money | undefined

@@ -43,8 +43,8 @@ export interface FastPathOptions {
 const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/json; charset=utf-8'])
 
 /**
- * Serves the most frequent requests without Fastify: POST, the exact path of a route, JSON with a `Content-Length` within the
- * limit. Any other request goes through Fastify, so that no rule is implemented twice. Fastify takes 9 of 88 µs of a request,
+ * Serves the most frequent requests without Fastify: POST, the exact path of a route, uncompressed JSON with a `Content-Length`
+ * within the limit. Any other request goes through Fastify, so that no rule is implemented twice. Fastify takes 9 of 88 µs of a request,
  * and three times that of the first request in a while.
  */
 export class FastPath {
@@ -106,6 +106,7 @@ function qualifies(
     callerRules.bearerVerifier?.needsVerification(bearerOf(headers.authorization)) !== true &&
     JSON_TYPES.has(headers['content-type'] ?? '') &&
     headers['transfer-encoding'] === undefined &&
+    headers['content-encoding'] === undefined &&
     Number(headers['content-length']) <= bodyLimit
   )
 }

@@ -15,6 +15,8 @@ import {
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
+import { allowOrigins, requireTokenOfPages, type AllowedOrigins } from './cors.ts'
+import { acceptCompressedBodies } from './compressed-body.ts'
 import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
@@ -41,6 +43,8 @@ export interface HttpServerOptions {
   /** How callers are identified; by their address alone without it. */
   readonly callers?: CallerRules | undefined
   readonly guards?: readonly Guard[] | undefined
+  /** Origins of web pages that may call with a token; none without it. */
+  readonly corsOrigins?: AllowedOrigins | undefined
   readonly logger?: ServerLogger | undefined
   /** Called with the status of each response once it is sent. */
   readonly onResponse?: ((status: number) => void) | undefined
@@ -61,21 +65,31 @@ export interface HttpServerOptions {
  * `close()` is a hard stop: drain the server first.
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { bodyLimit, trustForwarded, guards = [], onResponse, wrap = (serve) => serve } = options
+  const { bodyLimit, trustForwarded, corsOrigins, onResponse, wrap = (serve) => serve } = options
   const { renderErrorAt = renderAsOpenRouter } = options
+  const guards = guardsOf(options)
   const timeouts = { ...SERVER_TIMEOUTS, ...options.timeouts }
-  const settings = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
+  const settings = {
+    trustForwarded,
+    callerRules: options.callers ?? {},
+    corsOrigins,
+    reportBug: bugReporter(options),
+  }
   const render = errorRenderer(options, settings)
   const fastPath = new FastPath()
   const server = Fastify({
     serverFactory: (handle) => {
       const longWay = verifyFirst(handle, settings.callerRules.bearerVerifier)
       const serve = fastPath.wrap(longWay, { settings, guards, bodyLimit, render })
-      return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, {
-        timeouts,
-        defaultsToJson: trustForwarded,
-        renderErrorAt,
-      })
+      return createNodeServer(
+        reportResponses(allowOrigins(corsOrigins)(wrap(serve)), onResponse),
+        bodyLimit,
+        {
+          timeouts,
+          defaultsToJson: trustForwarded,
+          renderErrorAt,
+        },
+      )
     },
     bodyLimit,
     clientErrorHandler: refuseMalformedRequest,
@@ -86,9 +100,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   })
   server.decorate('trustForwarded', settings.trustForwarded)
   server.decorate('callerRules', settings.callerRules)
+  server.decorate('corsOrigins', corsOrigins)
   server.decorate('reportBug', settings.reportBug)
   server.decorate('fastPath', fastPath)
   acceptRawJson(server)
+  acceptCompressedBodies(server)
   const routes = createRouteTable(server)
   server.setErrorHandler((error, request, reply) => sendRendered(reply, render(request, error)))
   server.setNotFoundHandler((request, reply) =>
@@ -105,6 +121,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     server.server.closeAllConnections()
   })
   return server
+}
+
+/** A page of another origin needs a token wherever it is let in. */
+function guardsOf({ guards = [], corsOrigins }: HttpServerOptions): readonly Guard[] {
+  return corsOrigins === undefined || corsOrigins.size === 0
+    ? guards
+    : [...guards, requireTokenOfPages(corsOrigins)]
 }
 
 /** Reports every response that is sent, whether Fastify, the fast path or a wrapper sent it. */
@@ -171,6 +194,11 @@ function fromFastify(thrown: unknown, bodyLimit: number): unknown {
 
 function isFastifyError(thrown: unknown): thrown is FastifyError {
   return (
-    thrown instanceof Error && 'code' in thrown && 'statusCode' in thrown && typeof thrown.code === 'string'
+    thrown instanceof Error &&
+    // Fastify gives an error of a body that it reads a status, whoever threw it.
+    !(thrown instanceof BrokerError) &&
+    'code' in thrown &&
+    'statusCode' in thrown &&
+    typeof thrown.code === 'string'
   )
 }

@@ -20,7 +20,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 export interface Forwarder {
   /** Forwards a request whose body was not read yet. */
   (request: IncomingMessage, response: ServerResponse): void
-  /** Forwards a request with the body that was read. */
+  /** Forwards a request with the body that was read, and unpacked if it was compressed. */
   withBody(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void
   close(): void
 }
@@ -52,7 +52,7 @@ export function createForwarder(internalSocket: string): Forwarder {
   }
   return Object.assign(forward, {
     withBody(request: IncomingMessage, response: ServerResponse, body: Uint8Array) {
-      const headers = headersOf(request, 'content-length', 'transfer-encoding')
+      const headers = headersOf(request, 'content-length', 'transfer-encoding', 'content-encoding')
       open(request, response, [...headers, 'content-length', String(body.byteLength)]).end(body)
     },
     close: () => agent.destroy(),

@@ -23,6 +23,7 @@ import {
   optionsFor,
   restListeners,
   tcpOptions,
+  internalSocketFolder,
   internalSocketPath,
   type OptionParts,
 } from '../../listeners/listeners.ts'
@@ -61,7 +62,7 @@ export async function openWorkerListeners(parts: WorkerListenerParts): Promise<W
     )
     open.push(built)
     await built.server.ready()
-    await bindSharedUnixSocket(built.server.server, path)
+    await bindSharedUnixSocket(built.server.server, path, internalSocketFolder(sockets))
   }
   const port = config.listen === undefined ? undefined : await openTcp(config.listen, parts, open)
   return {

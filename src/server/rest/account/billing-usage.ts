@@ -27,7 +27,7 @@ export async function getBillingUsage(
   }
 }
 
-/** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day. */
+/** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day of UTC. */
 export async function getBillingUsageOf(
   request: FastifyRequest,
   _reply: FastifyReply,
@@ -50,6 +50,7 @@ export async function getBillingUsageOf(
     ...billingTotals(usage ?? ZERO_TOTALS),
     models: (usage?.models ?? []).map(({ model, ...totals }) => ({ model, ...billingTotals(totals) })),
     contexts: contexts.map((group) => ({ context: nameOf(group), ...billingTotals(group) })),
+    calendar: 'UTC',
     days: days.map((group) => ({ day: group.day, ...billingTotals(group) })),
     refused: refusedRows(refusals),
   }
