@@ -11,6 +11,7 @@ import { infoCommand } from './status/info.ts'
 import { ledgerCommand } from './usage/ledger.ts'
 import { limitsCommand } from './access/limits.ts'
 import { logsCommand } from './status/logs.ts'
+import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
@@ -31,6 +32,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   ledgerCommand,
   providersCommand,
   priorityCommand,
+  mothersCommand,
   configCommand,
   infoCommand,
   healthCommand,

@@ -7,6 +7,7 @@ import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
+import { mothers } from './migrations/0013-mothers.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly string[] = [
   laterEntryColumns,
   upstreamIds,
   clearedDays,
+  mothers,
 ]
 
 /** The migrations of `apikeys.db`. */

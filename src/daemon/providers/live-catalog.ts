@@ -4,6 +4,7 @@ import { discoveredModels } from '../../catalog/sources/discovered-models.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
 import type { ListedModel } from '../../catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../catalog/sources/with-listing.ts'
+import { withMothers, type MotherListing } from '../../catalog/sources/mother-models.ts'
 import { withModels, withPriorities } from '../../catalog/sources/merge.ts'
 
 /** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
@@ -21,6 +22,8 @@ export interface LiveCatalog {
   listedCount(): number
   /** Replaces the models of a provider's own list. Returns how many of them are new to the catalog. */
   setDiscovered(provider: string, setListing: unknown): number
+  /** Replaces the models of all mothers. */
+  setMothers(listings: readonly MotherListing[]): void
   /** Reports a models file that was refused. */
   setProblem(message: string): void
   /** Overrides the file's priority of all endpoints of these providers. */
@@ -44,6 +47,7 @@ class MergedCatalog implements LiveCatalog {
   /** The raw model lists by provider. */
   #discovered: ReadonlyMap<string, unknown> = new Map()
   #priorities: ReadonlyMap<string, number> = new Map()
+  #mothers: readonly MotherListing[] = []
   #problems: readonly string[] = []
   readonly #catalog: Current<Catalog>
   readonly catalog: () => Catalog
@@ -91,6 +95,11 @@ class MergedCatalog implements LiveCatalog {
     return this.catalog().models.size - before
   }
 
+  setMothers(listings: readonly MotherListing[]): void {
+    this.#mothers = listings
+    this.#rebuild()
+  }
+
   setProblem(message: string): void {
     this.#problems = [message]
   }
@@ -110,6 +119,6 @@ class MergedCatalog implements LiveCatalog {
     const discovered = [...this.#discovered].flatMap(([provider, list]) =>
       discoveredModels(provider, list, known),
     )
-    return withPriorities(withModels(known, discovered), this.#priorities)
+    return withPriorities(withMothers(withModels(known, discovered), this.#mothers), this.#priorities)
   }
 }

@@ -80,6 +80,7 @@ export async function reloadConfiguration({
   const mcp = services.tools.configured?.reloadConfig()
   try {
     const waiting = providers.registry.reload()
+    providers.mothers.reload()
     await broadcast.registrySent()
     return waiting
   } finally {
@@ -115,6 +116,7 @@ function createHandlers(
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
+    mothers: providers.mothers,
     sockets: [sockets.rest, sockets.rpc, sockets.web],
     ...listeners,
     dataDir: config.dataDir,

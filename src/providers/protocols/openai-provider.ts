@@ -45,6 +45,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     abortStopsBilling: definition.abortStopsBilling,
     abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
+    isMother: definition.quirks?.speaksCascade ?? false,
     isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
     company: definition.company,

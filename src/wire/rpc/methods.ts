@@ -11,6 +11,7 @@ import { limitsMethods } from './methods/access/limits.ts'
 import type { Method } from './method.ts'
 import { metricsMethods } from './methods/metrics.ts'
 import { modelsMethods } from './methods/models.ts'
+import { mothersMethods } from './methods/cascade/mothers.ts'
 import { providersMethods } from './methods/providers.ts'
 import { tokensMethods } from './methods/access/tokens.ts'
 import { usageMethods } from './methods/usage.ts'
@@ -39,6 +40,7 @@ export const methods = {
   ...modelsMethods,
   ...catalogMethods,
   ...providersMethods,
+  ...mothersMethods,
   ...mcpMethods,
   ...aiMethods,
   ...usageMethods,

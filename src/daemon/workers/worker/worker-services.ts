@@ -69,6 +69,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     rereadKeys(config)
     providers.add(found)
     providers.update(withoutServers(state.settings))
+    providers.setMothers(state.mothers)
     catalog.set(state.catalog)
   }
 

@@ -7,6 +7,8 @@ import { offeredTo, requestableBy } from '../../../inference/services/offered.ts
 import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName } from '../../../catalog/find-model.ts'
+import { motherRow } from './mother-row.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
@@ -16,8 +18,10 @@ type Query = Readonly<Record<string, unknown>>
 /** `GET /models`: the models that the caller may request now. Without `offset` and `limit` the complete list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, services: AdminServices): object {
   const query = request.query as Query
-  const rows = sorted(filterModels(listedModels(request, services), query, services), query, services).map(
-    ({ row }) => row,
+  const listed = sorted(filterModels(listedModels(request, services), query, services), query, services)
+  const isForBroker = request.headers[CASCADE_HEADER] !== undefined
+  const rows = listed.map((each) =>
+    isForBroker ? { ...each.row, x_aibroker: motherRow(each, services.providers()) } : each.row,
   )
   void reply.header('cache-control', 'no-cache')
   return page(rows, query)

@@ -8,6 +8,7 @@ import { logsHandlers, logsStreams } from './logs.ts'
 import { mcpHandlers } from './mcp.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics.ts'
 import { modelsHandlers } from './models.ts'
+import { mothersHandlers, type MothersFacts } from './cascade/mothers.ts'
 import { accountingHandlers, type AccountingFacts } from './usage-ledger-limits.ts'
 import { providersHandlers, type ProvidersFacts } from './providers.ts'
 import { tokenHandlers, type TokensFacts } from './access/tokens.ts'
@@ -19,6 +20,7 @@ export interface BrokerFacts
     InfoFacts,
     CatalogFacts,
     ProvidersFacts,
+    MothersFacts,
     MetricsFacts,
     ConfigFacts,
     AccountingFacts,
@@ -34,6 +36,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...modelsHandlers(facts.services),
     ...catalogHandlers(facts),
     ...providersHandlers(facts),
+    ...mothersHandlers(facts),
     ...mcpHandlers(facts.services.tools),
     ...aiHandlers(facts),
     ...accountingHandlers(facts),
