@@ -20,6 +20,10 @@ export interface Config {
   /** The TCP listener; none by default. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
   readonly isMother: boolean
+  /** How many brokers above this one a request may pass that begins here. */
+  readonly maxHops: number
+  /** How many retries a request may cause over all brokers of a cascade, besides the first attempt. */
+  readonly cascadeRetries: number
   /** Processes that serve requests; with 1 the daemon serves them itself. */
   readonly workers: number
   /** Whether the default ports of local model servers are probed at the start. */

@@ -35,6 +35,8 @@ export function loadConfig(options: {
     routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
     listen: listenAt(argv, settings),
     isMother: argv.mother === true,
+    maxHops: settings.wholeNumber('AIBROKER_MAX_HOPS', 'brokers', 4),
+    cascadeRetries: settings.wholeNumber('AIBROKER_CASCADE_RETRIES', 'retries', 3),
     workers: workersOf(argv, settings),
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
     refreshesModelLists: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',

@@ -9,6 +9,7 @@ import type { Balances } from './balances/balances.ts'
 import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
 import type { EntrySettlement } from './entries/entry-row.ts'
 import { HoldsTable } from './entries/holds-table.ts'
+import { LinksTable, type LinkedRequest } from './entries/links-table.ts'
 import type {
   AddressUsage,
   Balance,
@@ -83,6 +84,8 @@ export interface Ledger {
   /** Entries by their start, newest first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** Requests by the id that a broker below gave them, or by that of one of their attempts. */
+  linkedTo(childRequest: string): readonly LinkedRequest[]
   /** The cost of an entry with its bounds and with its corrections; `undefined` while it is unknown. */
   correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'>
   /** The entries that need an administrator's attention, of requests that started at `since` (Unix seconds) or later. */
@@ -123,6 +126,7 @@ class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
   readonly #entries: EntriesTable
+  readonly #links: LinksTable
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
   #balances: Balances
@@ -134,7 +138,8 @@ class StoredLedger implements Ledger {
   constructor(store: Store, now: number, onUnsettled: LedgerOptions['onUnsettled']) {
     this.#store = store
     this.#onUnsettled = onUnsettled
-    this.#holds = new HoldsTable(store)
+    this.#links = new LinksTable(store)
+    this.#holds = new HoldsTable(store, this.#links)
     this.#entries = new EntriesTable(store)
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
@@ -152,7 +157,7 @@ class StoredLedger implements Ledger {
     return new Promise((resolve, reject) => {
       this.#store.queue({
         waitsForSpace: false,
-        autocommit: request.group === undefined,
+        autocommit: request.group === undefined && request.link === undefined,
         run: () => this.#holds.insert(request),
         resolve: (rowid) => {
           hold.rowid = rowid
@@ -243,6 +248,10 @@ class StoredLedger implements Ledger {
     return this.#entries.find(id)
   }
 
+  linkedTo(childRequest: string): readonly LinkedRequest[] {
+    return this.#links.ofChild(childRequest)
+  }
+
   correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
     const corrections = this.#entries.adjustmentsOf(entry.id)
     return corrections.length === 0 ? entry : correctedBy(entry, corrections)
@@ -295,8 +304,10 @@ class StoredLedger implements Ledger {
     })
   }
 
-  clear(beforeDay: number): Promise<number> {
-    return this.#rollUp.clear(beforeDay)
+  async clear(beforeDay: number): Promise<number> {
+    const cleared = await this.#rollUp.clear(beforeDay)
+    if (cleared > 0) await this.#store.write(() => this.#links.clear())
+    return cleared
   }
 
   #close(hold: Hold, settlement: EntrySettlement): Promise<void> {

@@ -8,7 +8,15 @@ import type { RpcResponse } from '../wire/rpc/message.ts'
 export function rpcError({ code, message, data }: NonNullable<RpcResponse['error']>): BrokerError {
   const { code: brokerCode, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
   return new BrokerError(isErrorCode(brokerCode) ? brokerCode : codeForRpc(code), message, {
-    details: readDetails({ provider, status, raw, retryAfter, metadata, refusal: undefined }),
+    details: readDetails({
+      provider,
+      status,
+      raw,
+      retryAfter,
+      metadata,
+      refusal: undefined,
+      attempts: undefined,
+    }),
   })
 }
 
@@ -35,6 +43,7 @@ export function restError(status: number, body: unknown): BrokerError {
       retryAfter,
       metadata: rest,
       refusal: undefined,
+      attempts: undefined,
     }),
   })
 }

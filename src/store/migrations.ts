@@ -8,6 +8,7 @@ import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
 import { mothers } from './migrations/0013-mothers.ts'
+import { cascade } from './migrations/0014-cascade.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly string[] = [
   upstreamIds,
   clearedDays,
   mothers,
+  cascade,
 ]
 
 /** The migrations of `apikeys.db`. */

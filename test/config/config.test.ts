@@ -32,6 +32,8 @@ test('an empty environment gets Hero’s default folders and the default setting
     routingStrategy: 'cheapest',
     listen: undefined,
     isMother: false,
+    maxHops: 4,
+    cascadeRetries: 3,
     detectsLocalServers: true,
     bodyLimitBytes: 64 * 1024 * 1024,
     drainTimeoutMs: 30_000,

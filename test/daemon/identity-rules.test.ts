@@ -33,6 +33,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'GET /providers': 'offered',
   'GET /endpoints/zdr': 'offered',
   'GET /generation': 'own',
+  'GET /cascade/outcomes': 'own',
   'GET /credits': 'own',
   'GET /key': 'own',
   'GET /auth/key': 'own',

@@ -12,6 +12,7 @@ import type {
   InferenceServices,
   ReplayServices,
 } from '../../inference/services/services.ts'
+import { cascadeServices } from '../cascade/cascade-services.ts'
 import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
@@ -74,6 +75,7 @@ export async function buildServices(
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
+    cascade: cascadeServices(config),
     attribution: config.attribution,
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }

@@ -80,8 +80,16 @@ export class AttemptFacts implements ResponseInfo {
       ...boundsJson(record.maxCostSoFar()),
       ...(this.#isEstimate ? { estimated: true } : {}),
       ...(limited === undefined ? {} : { limited }),
+      ...this.#place(),
       ...note,
     }
+  }
+
+  /** Where it was answered, for a request that came from a broker below. */
+  #place(): object {
+    const { context, hop } = this.#shared
+    if (context.hop === undefined || hop === undefined) return {}
+    return { broker: hop.brokerId, path: [...context.hop.path, hop.brokerId] }
   }
 
   /** The provider reported no usage, so that the response shows an estimate. */
@@ -97,6 +105,7 @@ export class AttemptFacts implements ResponseInfo {
       record.attempts.length === 0 &&
       !this.#isEstimate &&
       request.compressed === undefined &&
+      this.#shared.context.hop === undefined &&
       tokenCapAt(this.#shared, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())

@@ -11,6 +11,7 @@ import {
   addUndelivered,
   costSoFar,
   isUsageKnown,
+  lacksCharge,
   NO_COST,
   settledCostOf,
   type ChargingAttempt,
@@ -46,12 +47,15 @@ export type RequestEvent =
   | { readonly type: 'outrun'; readonly attempt: ChargingAttempt; readonly ms: number }
   | { readonly type: 'caller-left'; readonly attempt?: ChargingAttempt }
   | { readonly type: 'resumed' }
+  /** The attempt that begins is one at a broker above. */
+  | { readonly type: 'at-mother' }
   | { readonly type: 'request-failed'; readonly error: BrokerError }
 
 /** The events without data are the same objects for all requests. */
 export const STARTED: RequestEvent = { type: 'started' }
 export const FINISHED: RequestEvent = { type: 'finished' }
 export const RESUMED: RequestEvent = { type: 'resumed' }
+export const AT_MOTHER: RequestEvent = { type: 'at-mother' }
 /** The caller left between two attempts, or before the first. */
 export const CALLER_LEFT: RequestEvent = { type: 'caller-left' }
 
@@ -78,6 +82,8 @@ export class RequestRecord {
   #firstTokenMs: number | undefined
   #flag: string | undefined
   #started = 0
+  /** An attempt was sent to a broker above. */
+  #hasMother = false
 
   constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
@@ -136,6 +142,9 @@ export class RequestRecord {
         this.#status = 'cancelled'
         // An endpoint that was sent the request may bill for the prompt, although it hasn't responded.
         if (event.attempt?.isUnsent === false) this.#charge(event.attempt)
+        return
+      case 'at-mother':
+        this.#hasMother = true
         return
       case 'resumed':
         if (this.#broken !== undefined) this.#note(this.#broken, true)
@@ -220,9 +229,27 @@ export class RequestRecord {
     return this.#error ?? this.#errors.at(-1)
   }
 
-  /** At once, unless the tokens of a response without reported usage have to be counted. */
+  /** Brokers above have to be asked what attempts cost. */
+  get lacksCharges(): boolean {
+    return this.#hasMother && this.#charging.some(lacksCharge)
+  }
+
+  get #charging(): readonly ChargingAttempt[] {
+    return [...this.#parts, ...this.#silent, ...this.#outrun]
+  }
+
+  /**
+   * At once, unless the tokens of a response without reported usage have to be counted, or a broker above has to be asked what
+   * it charges.
+   */
   settlement(counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
+    if (!this.lacksCharges) return this.#settlementAfter(durationMs, counter)
+    const asked = this.#charging.filter(lacksCharge).map(async (attempt) => attempt.learnCharge?.())
+    return Promise.all(asked).then(() => this.#settlementAfter(durationMs, counter))
+  }
+
+  #settlementAfter(durationMs: number, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const parts = this.#settledParts(counter)
     return isPending(parts)
       ? parts.then((cost) => this.#settlementOf(this.#withUndelivered(cost), durationMs))
@@ -262,14 +289,14 @@ export class RequestRecord {
 
   /** An endpoint that was left for another one and drained has reported its usage. */
   #withOutrun(bill: AttemptCost): AttemptCost {
-    if (this.#outrun.length === 0) return bill
-    const known = this.#outrun.filter(isUsageKnown)
+    if (this.#outrun.length === 0 && !this.#hasMother) return bill
+    const known = [...this.#outrun, ...this.#silent].filter(isUsageKnown)
     return known.length === 0 ? bill : addUndelivered(bill, known.map(costSoFar))
   }
 
   #allSilent(): readonly ChargingAttempt[] {
-    if (this.#outrun.length === 0) return this.#silent
-    return [...this.#silent, ...this.#outrun.filter((attempt) => !isUsageKnown(attempt))]
+    if (this.#outrun.length === 0 && !this.#hasMother) return this.#silent
+    return [...this.#silent, ...this.#outrun].filter((attempt) => !isUsageKnown(attempt))
   }
 
   #settledParts(counter: TokenCounter | undefined): AttemptCost | Promise<AttemptCost> {

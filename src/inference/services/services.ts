@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -53,10 +54,21 @@ export interface InferenceServices {
   readonly tokenCounter?: TokenCounter | undefined
   /** What happens to a response whose caller left, at a provider that goes on billing. */
   readonly hangUp: HangUpPolicy
+  /** What this broker is in a cascade; without it a request neither comes from a broker nor goes to one. */
+  readonly cascade?: CascadeServices | undefined
   /** The attribution headers for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   /** Runs chats with the tools of the MCP servers; absent when none are configured. */
   readonly toolChats?: ToolChats | undefined
+}
+
+/** This broker in a cascade. */
+export interface CascadeServices {
+  readonly brokerId: string
+  /** How many brokers above this one a request may pass that begins here. */
+  readonly maxHops: number
+  /** How many attempts at providers it may cause, over all brokers. */
+  readonly maxAttempts: number
 }
 
 /** Chats in which the broker runs the tools that the model calls. */
@@ -104,12 +116,19 @@ export interface AdminServices extends InferenceServices {
 export function routingInput(
   { catalog, providers, endpointStats, accounting, routerEndpoints }: InferenceServices,
   caller: Caller,
+  hop?: Hop,
 ): RoutingInput {
-  const allowed = allowedBy(catalog(), providers(), accounting.restrictionsFor(caller))
+  const reachable = hop?.hopsLeft === 0 ? withoutMothers(providers()) : providers()
+  const allowed = allowedBy(catalog(), reachable, accounting.restrictionsFor(caller))
   return {
     catalog: allowed.catalog,
     providers: allowed.providers,
     performanceOf: endpointStats.of,
     routerEndpoints: routerEndpoints?.cachedEndpointsOf,
   }
+}
+
+/** The providers that a request may use which must not pass another broker. */
+function withoutMothers(providers: ReadonlyMap<string, Provider>): ReadonlyMap<string, Provider> {
+  return new Map([...providers].filter(([, { isMother }]) => isMother !== true))
 }

@@ -2,6 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Money } from '../../base/money.ts'
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
+import type { LinksTable } from './links-table.ts'
 import { count, maybeAmount, maybeText, text } from './row-readers.ts'
 import type { Hold, HoldRequest } from '../types.ts'
 
@@ -18,8 +19,10 @@ export class HoldsTable {
   readonly #increase: Statement
   readonly #delete: Statement
   readonly #all: Statement
+  readonly #links: LinksTable
 
-  constructor(store: Store) {
+  constructor(store: Store, links: LinksTable) {
+    this.#links = links
     this.#insert = store.prepare(`
       INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms, context, token, referer, title)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -38,6 +41,7 @@ export class HoldsTable {
   insert(request: HoldRequest): number {
     const { caller, id, kind, requestedModel, streamed, startedAt, group, referer, title } = request
     if (group !== undefined) this.#insertGroup.run(id, group)
+    if (request.link !== undefined) this.#links.insert(id, request.link)
     const { ip, context, token } = caller
     const maxCost = request.maxCost ?? null
     const isStream = streamed ? 1 : 0

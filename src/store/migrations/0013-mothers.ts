@@ -3,7 +3,7 @@
  * adds needs no change here.
  */
 export const mothers = `
-CREATE TABLE mothers (
+CREATE TABLE IF NOT EXISTS mothers (
   id    TEXT NOT NULL,
   field TEXT NOT NULL,
   value TEXT NOT NULL,

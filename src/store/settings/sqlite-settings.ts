@@ -1,5 +1,5 @@
 import type { Store } from '../store.ts'
-import type { SettingsRecord, SettingsStore } from './settings-store.ts'
+import type { SettingsStore } from './settings-store.ts'
 
 /** Keeps the settings in the tables `mothers` and `provider_priority` of the broker's own database. */
 export function sqliteSettings(store: Store): SettingsStore {
@@ -19,7 +19,7 @@ export function sqliteSettings(store: Store): SettingsStore {
         record[String(field)] = String(value)
         records.set(key, record)
       }
-      return records as ReadonlyMap<string, SettingsRecord>
+      return records
     },
     async putMother(id, record) {
       await store.write(() => {

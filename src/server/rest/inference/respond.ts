@@ -1,4 +1,5 @@
-import { asBrokerError } from '../../../base/errors.ts'
+import { asBrokerError, withDetails, type BrokerError } from '../../../base/errors.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
@@ -38,10 +39,17 @@ export async function respond(
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
-    const failure = asBrokerError(error)
-    if (!sink.reportError(failure)) throw error
+    const failure = forBroker(asBrokerError(error), reply.request)
+    if (!sink.reportError(failure)) throw failure.code === 'internal' ? error : failure
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
+}
+
+/** A broker below is told how many attempts at providers were made: none, unless the error says so. */
+function forBroker(error: BrokerError, { headers }: HttpRequest): BrokerError {
+  const { metadata } = error.details
+  if (headers[CASCADE_HEADER] === undefined || metadata?.['attempts'] !== undefined) return error
+  return withDetails(error, { metadata: { ...metadata, attempts: 0 } })
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
