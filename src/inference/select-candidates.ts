@@ -34,7 +34,8 @@ export function selectFor(
     if (query.requested.preferences !== NO_PREFERENCES) prefetchRouterEndpoints(plan, services)
     return plan
   } catch (error) {
-    throw explainExclusion(explainHops(error, hop), services.accounting.restrictionsFor(caller))
+    const restrictions = services.accounting.restrictionsFor(caller)
+    throw explainExclusion(explainHops(error, hop), restrictions, services.providers())
   }
 }
 

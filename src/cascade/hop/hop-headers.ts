@@ -3,7 +3,7 @@
 /** The version of the protocol; its presence says that the sender is a broker. */
 export const CASCADE_HEADER = 'x-aibroker-cascade'
 /** Ids of the brokers that the request has passed, the sender last. */
-export const PATH_HEADER = 'x-aibroker-path'
+export const VISITED_HEADER = 'x-aibroker-path'
 /** How many further brokers may be above the receiver. */
 export const HOPS_HEADER = 'x-aibroker-hops'
 /** Milliseconds until the response must be complete: a duration, so that clocks need not agree. */

@@ -7,7 +7,7 @@ import {
   CONTEXT_HEADER,
   DEADLINE_HEADER,
   HOPS_HEADER,
-  PATH_HEADER,
+  VISITED_HEADER,
   REQUEST_HEADER,
   TRACE_HEADER,
 } from './hop-headers.ts'
@@ -56,7 +56,7 @@ export class OutgoingHop {
     const id = `${requestId}.${++this.#attempts}`
     const margin = Math.min(MAX_MARGIN_MS, timeLeftMs * MARGIN_RATIO)
     const headers = [
-      PATH_HEADER,
+      VISITED_HEADER,
       [...(hop?.path ?? []), brokerId].join(','),
       HOPS_HEADER,
       String(Math.max(0, (hop?.hopsLeft ?? maxHops) - 1)),

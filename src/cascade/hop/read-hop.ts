@@ -7,7 +7,7 @@ import {
   CONTEXT_HEADER,
   DEADLINE_HEADER,
   HOPS_HEADER,
-  PATH_HEADER,
+  VISITED_HEADER,
   REQUEST_HEADER,
 } from './hop-headers.ts'
 
@@ -42,7 +42,7 @@ const MAX_PATH = 32
  */
 export function readHop(headers: Headers, ownId: string): Hop | undefined {
   if (headers[CASCADE_HEADER] === undefined) return undefined
-  const path = readPath(headers[PATH_HEADER])
+  const path = readPath(headers[VISITED_HEADER])
   if (path.includes(ownId)) throw loopError(path, ownId)
   const deadlineMs = numberIn(headers, DEADLINE_HEADER)
   if (deadlineMs === 0)
@@ -64,7 +64,7 @@ function readPath(value: string | string[] | undefined): readonly string[] {
     .split(',')
     .map((id) => id.trim())
   if (path.length <= MAX_PATH && path.every((id) => ID.test(id))) return path
-  throw badHeader(PATH_HEADER, value)
+  throw badHeader(VISITED_HEADER, value)
 }
 
 function loopError(path: readonly string[], ownId: string): BrokerError {

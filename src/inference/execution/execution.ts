@@ -44,6 +44,8 @@ import { continuesFromPrefix, resumptionBy, type Resumption } from './recovery/r
 
 /** After so many milliseconds without a first byte, a trial of an open circuit is joined by another endpoint. */
 const TRIAL_PATIENCE_MS = 2_000
+/** How long a dropped attempt is read on after the response. */
+const MAX_DROPPED_DRAIN_MS = 5_000
 
 /** One request on its way through its candidates. */
 export class Execution implements Stoppable {
@@ -388,7 +390,18 @@ export class Execution implements Stoppable {
 
   /** At once, unless an attempt is still being drained or tokens have to be counted. */
   #settle(): void | Promise<void> {
-    if (this.#hedged !== undefined) return this.#hedged.ended().then(() => this.#settleNow())
+    if (this.#hedged !== undefined) return this.#settleHedged(this.#hedged)
+    return this.#settleNow()
+  }
+
+  /** A dropped attempt is read on for its usage, but the row does not wait for it for long: then it has an upper bound. */
+  async #settleHedged(hedged: HedgedAttempts): Promise<void> {
+    const { clock } = this.#services
+    const cancel = clock.after(MAX_DROPPED_DRAIN_MS, () =>
+      hedged.stop(new BrokerError('stopping', 'the response is over')),
+    )
+    await hedged.ended()
+    cancel()
     return this.#settleNow()
   }
 

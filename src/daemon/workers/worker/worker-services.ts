@@ -67,7 +67,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     primaryOnly = primaryOnlyProviders(state.settings)
     const found = state.builtIn.filter(({ id }) => !knownServers.has(id))
     for (const { id } of found) knownServers.add(id)
-    rereadKeys(config)
+    rereadKeys(config, state)
     providers.add(found)
     providers.update(withoutServers(state.settings))
     providers.setMothers(state.mothers)
@@ -117,9 +117,9 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
 }
 
 /** Keys that can't be read are logged by the primary, which reads them as well. */
-function rereadKeys(config: Config): void {
+function rereadKeys(config: Config, { mayLoseMost }: RegistryState): void {
   try {
-    config.rereadKeys()
+    config.rereadKeys({ mayLoseMost })
   } catch {
     // The previous keys stay in use.
   }
