@@ -13,6 +13,7 @@ import { LinksTable, type LinkedRequest } from './entries/links-table.ts'
 import type {
   AddressUsage,
   Balance,
+  CascadeLink,
   NeedsReview,
   Entry,
   Hold,
@@ -23,6 +24,7 @@ import type {
   UsageSplit,
   UsageSummary,
 } from './types.ts'
+import { adoptionOf, isExact, type ChargedCost } from './adopt-outcome.ts'
 import { loadBalances } from './balances/load-balances.ts'
 import type { Period } from './balances/periods.ts'
 import {
@@ -84,6 +86,22 @@ export interface Ledger {
   /** Entries by their start, newest first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** The place of a request in a cascade; `undefined` for one without a place. */
+  linkOf(id: string): LinkedRequest | undefined
+  /** Ids of requests of `since` (Unix seconds) or later whose charge by brokers above is not known exactly. */
+  unresolved(since: number, limit: number): readonly string[]
+  /** Requests that went to brokers above alone, newest first, with what they cost by our own prices. */
+  upward(filter: {
+    since: number
+    until: number
+    limit: number
+  }): readonly { id: string; listCost: Money | undefined }[]
+  /** Books what a broker above charges for an entry, as a correction. False when the entry says so already. */
+  adopt(
+    entry: Entry,
+    charged: ChargedCost,
+    at: { readonly now: number; readonly priceVersion: string },
+  ): Promise<boolean>
   /** Requests by the id that a broker below gave them, or by that of one of their attempts. */
   linkedTo(childRequest: string): readonly LinkedRequest[]
   /** The cost of an entry with its bounds and with its corrections; `undefined` while it is unknown. */
@@ -252,6 +270,29 @@ class StoredLedger implements Ledger {
     return this.#links.ofChild(childRequest)
   }
 
+  linkOf(id: string): LinkedRequest | undefined {
+    return this.#links.find(id)
+  }
+
+  unresolved(since: number, limit: number): readonly string[] {
+    return this.#links.unresolved(since, limit)
+  }
+
+  upward({ since, until, limit }: { since: number; until: number; limit: number }) {
+    return this.#links.upward(since, until, limit)
+  }
+
+  async adopt(
+    entry: Entry,
+    charged: ChargedCost,
+    at: { readonly now: number; readonly priceVersion: string },
+  ): Promise<boolean> {
+    const correction = adoptionOf(entry, this.#entries.adjustmentsOf(entry.id), charged, at)
+    if (correction !== undefined) await this.#correct(correction)
+    if (isExact(charged)) await this.#store.write(() => this.#links.resolve(entry.id, { isExact: true }))
+    return correction !== undefined
+  }
+
   correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
     const corrections = this.#entries.adjustmentsOf(entry.id)
     return corrections.length === 0 ? entry : correctedBy(entry, corrections)
@@ -325,6 +366,8 @@ class StoredLedger implements Ledger {
         run: () => {
           this.#holds.delete(hold)
           writeEntry()
+          if (hold.link?.mothers !== undefined)
+            this.#links.resolve(hold.id, { isExact: isExact(settlement), listCost: settlement.listCost })
         },
         resolve: () => {
           this.#open.delete(open)
@@ -391,6 +434,7 @@ class OpenHold implements Hold, SwapSetMember {
   readonly group: string | undefined
   readonly referer: string | undefined
   readonly title: string | undefined
+  readonly link: CascadeLink | undefined
   rowid: number
 
   constructor(request: HoldRequest, rowid: number) {
@@ -405,6 +449,7 @@ class OpenHold implements Hold, SwapSetMember {
     this.group = request.group
     this.referer = request.referer
     this.title = request.title
+    this.link = request.link
     this.rowid = rowid
   }
 }

@@ -138,6 +138,8 @@ export interface Settlement {
   readonly upstreamCost?: Money | undefined
   /** Why the entry needs an administrator's attention, in one sentence. */
   readonly flag?: string | undefined
+  /** What it costs by our own price, where a broker above charged for it. */
+  readonly listCost?: Money | undefined
   readonly priceVersion: string
   readonly finishReason: string | undefined
   readonly error: string | undefined

@@ -60,6 +60,7 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'mothers.add': 'admin',
   'mothers.update': 'admin',
   'mothers.remove': 'admin',
+  'ledger.reconcile': 'admin',
   'mcp.list_tools': 'offered',
   'mcp.call_tool': 'inference',
   'mcp.servers': 'offered',

@@ -37,7 +37,8 @@ function definitionOf(mother: Mother): ProviderDefinition {
     // She hears of an abort at once, decides what to do with her own provider, and states afterwards what it cost.
     abortStopsBilling: true,
     abortStopsPlainBilling: true,
-    quirks: { speaksOpenRouter: true, speaksCascade: true },
+    // Whether the provider behind her continues from a prefix is hers to know.
+    quirks: { speaksOpenRouter: true, speaksCascade: true, prefixMarker: 'none' },
     headers: { [CASCADE_HEADER]: '1' },
     fingerprint: mother.fingerprint,
   }

@@ -18,6 +18,8 @@ export interface Mothers {
   /** Reads the tokens of environment variables again. */
   reload(): void
   close(): void
+  /** Called when a mother is up that was not before. */
+  onUp: () => void
 }
 
 export interface MothersParts {
@@ -46,6 +48,7 @@ export async function openMothers(parts: MothersParts): Promise<Mothers> {
 }
 
 class LiveMothers implements Mothers {
+  onUp: () => void = () => undefined
   readonly #parts: MothersParts
   readonly #discovery: MotherDiscovery
   readonly #lists = new Map<string, unknown>()
@@ -116,6 +119,7 @@ class LiveMothers implements Mothers {
     if (list === undefined) this.#lists.delete(id)
     else this.#lists.set(id, list)
     this.#applyLists()
+    if (list !== undefined && this.status(id).state !== 'up') this.onUp()
   }
 
   #applyLists(): void {

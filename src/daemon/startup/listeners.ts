@@ -7,6 +7,7 @@ import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.t
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
 import type { McpTools } from '../services/mcp-tools.ts'
+import { reconcileParts } from '../cascade/charges.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
@@ -126,6 +127,7 @@ function createHandlers(
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
     mothers: providers.mothers,
+    reconciling: reconcileParts(accounting.ledger, providers),
     sockets: [sockets.rest, sockets.rpc, sockets.web],
     ...listeners,
     dataDir: config.dataDir,

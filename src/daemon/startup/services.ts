@@ -12,6 +12,7 @@ import type {
   InferenceServices,
   ReplayServices,
 } from '../../inference/services/services.ts'
+import { resolveCharges } from '../cascade/charges.ts'
 import { cascadeServices } from '../cascade/cascade-services.ts'
 import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
@@ -40,9 +41,10 @@ export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
   { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
-  { registry, health }: DaemonProviders,
+  providers: DaemonProviders,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
+  const { registry, health } = providers
   const metrics = createMetrics(clock)
   const tools = stack.use(
     await openMcpTools({
@@ -57,6 +59,7 @@ export async function buildServices(
   )
   const { configured } = tools
   const accounting = new LocalAccounting(limits, ledger)
+  resolveCharges(instance, ledger, providers)
   const inference: InferenceServices = {
     catalog: registry.catalog,
     providers: registry.providers,

@@ -1,10 +1,11 @@
 import type { Clock } from '../../base/clock.ts'
 import { isPending } from '../../base/pending.ts'
-import { ZERO } from '../../base/money.ts'
+import { ZERO, type Money } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { isUnbilled } from '../../providers/errors/unbilled.ts'
+import { costOf } from '../../ledger/cost.ts'
 import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../../ledger/types.ts'
 import {
   addAttemptCosts,
@@ -272,6 +273,7 @@ export class RequestRecord {
       costHigh: bill.costHigh,
       costSource: bill.costSource,
       upstreamCost: bill.upstreamCost,
+      listCost: this.#hasMother ? listCostOf(bill, responder?.endpoint) : undefined,
       flag: bill.flag ?? this.#flag ?? (this.#parts.length === 1 ? overlong(this.#parts[0]) : undefined),
       priceVersion: this.#priceVersion,
       finishReason: this.#status === 'exhausted' ? 'length' : responder?.meter.finishReason,
@@ -319,6 +321,11 @@ function overlong(attempt: ChargingAttempt | undefined): string | undefined {
   const asked = perChoice * (attempt.granted.request.n ?? 1)
   if (completion <= asked) return undefined
   return `the provider reported ${completion} completion tokens, and was asked for ${asked} at most`
+}
+
+/** What a response costs by our own price; `undefined` when its usage or the price is unknown. */
+function listCostOf({ usage }: AttemptCost, endpoint: Endpoint | undefined): Money | undefined {
+  return usage === undefined || endpoint?.price === undefined ? undefined : costOf(usage, endpoint.price)
 }
 
 /** The cost of a refusal: no provider charges for it. */

@@ -1,7 +1,8 @@
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 import type { CascadeLink } from '../types.ts'
-import { maybeText, text } from './row-readers.ts'
+import type { Money } from '../../base/money.ts'
+import { maybeAmount, maybeText, text } from './row-readers.ts'
 
 /** A request of this broker, and the link that it was held with. */
 export interface LinkedRequest extends CascadeLink {
@@ -17,6 +18,9 @@ export class LinksTable {
   readonly #byChild: Statement
   readonly #find: Statement
   readonly #clear: Statement
+  readonly #resolve: Statement
+  readonly #unresolved: Statement
+  readonly #upward: Statement
 
   constructor(store: Store) {
     this.#insert = store.prepare(`
@@ -26,6 +30,15 @@ export class LinksTable {
     this.#byChild = store.prepare(`
       SELECT * FROM cascade_links
       WHERE child_request = ?1 OR (child_request > ?1 || '.' AND child_request < ?1 || '/') ORDER BY id LIMIT 64`)
+    this.#resolve = store.prepare(
+      'UPDATE cascade_links SET resolved = ?, list_nano = ifnull(?, list_nano) WHERE id = ?',
+    )
+    this.#unresolved = store.prepare(`
+      SELECT l.id FROM cascade_links l JOIN request_logs r ON r.id = l.id
+      WHERE l.mothers IS NOT NULL AND l.resolved = 0 AND r.started_at >= ? ORDER BY l.id DESC LIMIT ?`)
+    this.#upward = store.prepare(`
+      SELECT l.id, l.list_nano FROM request_logs r JOIN cascade_links l ON l.id = r.id
+      WHERE l.mothers IS NOT NULL AND r.started_at >= ? AND r.started_at < ? ORDER BY r.started_at DESC LIMIT ?`)
     this.#find = store.prepare('SELECT * FROM cascade_links WHERE id = ?')
     this.#clear = store.prepare(`
       DELETE FROM cascade_links WHERE id NOT IN (SELECT id FROM request_logs) AND id NOT IN (SELECT id FROM holds)`)
@@ -51,6 +64,30 @@ export class LinksTable {
   find(id: string): LinkedRequest | undefined {
     const row = this.#find.get(id)
     return row === undefined ? undefined : linkFrom(row)
+  }
+
+  /** Notes what is known of a request that has an entry now. Runs inside a write of the store. */
+  resolve(
+    id: string,
+    { isExact, listCost }: { readonly isExact: boolean; readonly listCost?: Money | undefined },
+  ): void {
+    this.#resolve.run(isExact ? 1 : 0, listCost ?? null, id)
+  }
+
+  /** Requests of `since` (Unix seconds) or later that mothers may charge for, and what they charge is not known exactly. */
+  unresolved(since: number, limit: number): readonly string[] {
+    return this.#unresolved.all(since, limit).map((row) => text(row, 'id'))
+  }
+
+  /** Requests that went to mothers alone, newest first. */
+  upward(
+    since: number,
+    until: number,
+    limit: number,
+  ): readonly { id: string; listCost: Money | undefined }[] {
+    return this.#upward
+      .all(since, until, limit)
+      .map((row) => ({ id: text(row, 'id'), listCost: maybeAmount(row, 'list_nano') }))
   }
 
   /** Deletes the links of rows that are gone. Runs inside a write of the store. */

@@ -9,8 +9,11 @@ CREATE TABLE IF NOT EXISTS cascade_links (
   path          TEXT, -- ids of brokers, with commas between
   child_context TEXT,
   child_caller  TEXT,
-  mothers       TEXT  -- NULL when it may also have been sent to a provider of our own
+  mothers       TEXT, -- NULL when it may also have been sent to a provider of our own
+  resolved      INTEGER NOT NULL DEFAULT 0, -- 1: what the mothers charge is known to the nano-dollar
+  list_nano     INTEGER -- what it costs by our own price, where a mother charged for it
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS cascade_links_by_child ON cascade_links (child_request) WHERE child_request IS NOT NULL;
+CREATE INDEX IF NOT EXISTS cascade_links_unresolved ON cascade_links (id) WHERE mothers IS NOT NULL AND resolved = 0;
 `

@@ -11,6 +11,7 @@ import { limitsMethods } from './methods/access/limits.ts'
 import type { Method } from './method.ts'
 import { metricsMethods } from './methods/metrics.ts'
 import { modelsMethods } from './methods/models.ts'
+import { reconcileMethods } from './methods/cascade/reconcile.ts'
 import { mothersMethods } from './methods/cascade/mothers.ts'
 import { providersMethods } from './methods/providers.ts'
 import { tokensMethods } from './methods/access/tokens.ts'
@@ -41,6 +42,7 @@ export const methods = {
   ...catalogMethods,
   ...providersMethods,
   ...mothersMethods,
+  ...reconcileMethods,
   ...mcpMethods,
   ...aiMethods,
   ...usageMethods,

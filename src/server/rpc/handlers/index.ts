@@ -8,6 +8,7 @@ import { logsHandlers, logsStreams } from './logs.ts'
 import { mcpHandlers } from './mcp.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics.ts'
 import { modelsHandlers } from './models.ts'
+import { reconcileHandlers, type ReconcileFacts } from './cascade/reconcile.ts'
 import { mothersHandlers, type MothersFacts } from './cascade/mothers.ts'
 import { accountingHandlers, type AccountingFacts } from './usage-ledger-limits.ts'
 import { providersHandlers, type ProvidersFacts } from './providers.ts'
@@ -21,6 +22,7 @@ export interface BrokerFacts
     CatalogFacts,
     ProvidersFacts,
     MothersFacts,
+    ReconcileFacts,
     MetricsFacts,
     ConfigFacts,
     AccountingFacts,
@@ -37,6 +39,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...catalogHandlers(facts),
     ...providersHandlers(facts),
     ...mothersHandlers(facts),
+    ...reconcileHandlers(facts),
     ...mcpHandlers(facts.services.tools),
     ...aiHandlers(facts),
     ...accountingHandlers(facts),

@@ -26,7 +26,10 @@ export interface AccountingFacts {
   readonly signingKeyPath: string
 }
 
-type AccountingMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
+type AccountingMethod = Exclude<
+  Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>,
+  'ledger.reconcile'
+>
 
 /** Usage, the ledger and the limits. */
 export function accountingHandlers({
