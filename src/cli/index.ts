@@ -11,6 +11,7 @@ import { infoCommand } from './status/info.ts'
 import { ledgerCommand } from './usage/ledger.ts'
 import { limitsCommand } from './access/limits.ts'
 import { logsCommand } from './status/logs.ts'
+import { settingsCommand } from './cascade/settings.ts'
 import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
@@ -33,6 +34,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   providersCommand,
   priorityCommand,
   mothersCommand,
+  settingsCommand,
   configCommand,
   infoCommand,
   healthCommand,

@@ -1,4 +1,5 @@
 import type { Secret } from '../base/secret.ts'
+import type { SettingsLocation } from './settings-location.ts'
 import type { TimeoutSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -16,6 +17,8 @@ export interface Config {
   readonly mcpConfigPath: string | undefined
   /** Socket of hero_db, whether it exists or not. */
   readonly heroDbSocket: string
+  /** Where mothers and priorities are kept. */
+  readonly settings: SettingsLocation
   readonly routingStrategy: 'cheapest' | 'best'
   /** The TCP listener; none by default. */
   readonly listen: { readonly address: string; readonly port: number } | undefined

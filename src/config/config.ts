@@ -11,6 +11,7 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
+import { settingsLocation } from './settings-location.ts'
 import { readTimeouts } from './timeouts.ts'
 
 export type { Config, Flags } from './config-type.ts'
@@ -40,6 +41,7 @@ export function loadConfig(options: {
       DEFAULT_SETTINGS.routingStrategy,
     ),
     listen: listenAt(argv, settings),
+    settings: settingsLocation(settings, paths.heroDbSocket),
     isMother: argv.mother === true,
     maxHops: settings.wholeNumber('AIBROKER_MAX_HOPS', 'brokers', 4),
     cascadeRetries: settings.wholeNumber('AIBROKER_CASCADE_RETRIES', 'retries', 3),

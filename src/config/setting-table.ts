@@ -62,7 +62,17 @@ export const SETTINGS: readonly SettingRow[] = [
     variables: ['HERO_AIBROKER_DB_SOCKET'],
     type: 'path',
     default: '`hero_db/rpc.sock` in the socket folder',
-    effect: 'None yet; settings are kept in SQLite. A start with it says so.',
+    effect:
+      'The management socket of hero_db. When it is set, mothers and priorities are kept there, and a start without it fails.',
+  },
+  {
+    name: 'settings',
+    value: (c) => (c.settings.kind === 'redis' ? c.settings.address.location : c.settings.kind),
+    variables: ['AIBROKER_SETTINGS'],
+    type: '`sqlite`, `redis://…`, `rediss://…` or `unix:///…?db=N`',
+    default: 'sqlite',
+    effect:
+      'Where mothers and priorities are kept: the broker’s own database, or a Redis, Valkey or hero_db. A start fails when it can’t be reached.',
   },
   {
     name: 'routing_strategy',

@@ -33,6 +33,7 @@ test('an empty environment gets Hero’s default folders and the default setting
     routingStrategy: 'cheapest',
     listen: undefined,
     isMother: false,
+    settings: { kind: 'sqlite' },
     maxHops: 4,
     cascadeRetries: 3,
     detectsLocalServers: true,

@@ -61,6 +61,8 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'mothers.update': 'admin',
   'mothers.remove': 'admin',
   'ledger.reconcile': 'admin',
+  'settings.export': 'admin',
+  'settings.import': 'admin',
   'mcp.list_tools': 'offered',
   'mcp.call_tool': 'inference',
   'mcp.servers': 'offered',

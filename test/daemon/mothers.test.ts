@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { openaiAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream } from '../support/scripted-upstream.ts'
-import { startBroker, type Broker } from '../support/start-broker.ts'
+import { startMinimalServer } from '../support/resp-servers.ts'
+import { runUntilExit, startBroker, type Broker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const CHAT = '/v1/chat/completions'
@@ -113,4 +114,35 @@ test('a mother that starts later than her child is found, and her models are off
   expect(await mothersOf(child)).toMatchObject([{ state: 'down' }])
   await using _mother = await startBroker({ env: openaiAt(upstream), folder: above.path })
   await expect.poll(async () => (await child.post(CHAT, hello)).status, { timeout: 8000 }).toBe(200)
+})
+
+test('a configured settings store that is away stops the start and is named', async () => {
+  const { exit, stderr } = await runUntilExit({ env: { HERO_AIBROKER_DB_SOCKET: '/nowhere/rpc.sock' } })
+  expect([exit, stderr]).toEqual([1, expect.stringContaining('hero_db at /nowhere/rpc.sock')])
+})
+
+test('settings move to another store by export and import, and info says so until they have', async () => {
+  using folder = tempFolder()
+  const socketPath = join(folder.path, 'resp.sock')
+  await using _server = await startMinimalServer(socketPath)
+  let exported: { mothers: object; priorities: object }
+  {
+    await using before = await startBroker({ folder: folder.path })
+    await before.rpc('mothers.add', { socket: '/nowhere.sock', label: 'root' })
+    await before.rpc('priority.set', { provider: 'openai', priority: 4 })
+    exported = (await before.rpc('settings.export')) as typeof exported
+  }
+  const env = { AIBROKER_SETTINGS: `unix://${socketPath}?db=2` }
+  await using after = await startBroker({ folder: folder.path, env })
+  expect(await mothersOf(after)).toEqual([])
+  const moved = expect.arrayContaining([expect.stringContaining('settings export')]) as string[]
+  expect(await after.rpc('info')).toMatchObject({ warnings: moved })
+  const { mothers, priorities } = exported
+  expect(await after.rpc('settings.import', { mothers, priorities })).toMatchObject({
+    mothers: 1,
+    priorities: 1,
+  })
+  expect(await mothersOf(after)).toMatchObject([{ id: 'ai_broker_mother', label: 'root' }])
+  expect(await after.rpc('priority.list')).toEqual({ openai: 4 })
+  expect(await after.rpc('info')).not.toMatchObject({ warnings: moved })
 })

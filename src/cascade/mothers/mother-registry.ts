@@ -1,6 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { truncate } from '../../base/text.ts'
-import type { SettingsStore } from '../../store/settings/settings-store.ts'
+import type { SettingsRecord, SettingsStore } from '../../store/settings/settings-store.ts'
 import { motherFrom, motherWith, nextMotherId, recordOf, type Mother, type MotherFields } from './mother.ts'
 
 /** The registered mothers. A change is stored before it takes effect; changes take place one after the other. */
@@ -13,6 +13,8 @@ export interface MotherRegistry {
   update(id: string, fields: MotherFields): Promise<Mother>
   /** Rejects with `not-found`, or as the settings store does. */
   remove(id: string): Promise<void>
+  /** Stores a mother under this id; the token of one that is there stays. Rejects as `add` does. */
+  put(id: string, record: SettingsRecord): Promise<Mother>
 }
 
 /** Loads the stored mothers. A record that can't be read is left out and reported, and keeps its id. */
@@ -71,6 +73,14 @@ class StoredMothers implements MotherRegistry {
 
   update(id: string, fields: MotherFields): Promise<Mother> {
     return this.#inTurn(() => this.#store(motherWith(id, fields, this.#named(id))))
+  }
+
+  put(id: string, record: SettingsRecord): Promise<Mother> {
+    return this.#inTurn(() => {
+      const { token = this.#mothers.get(id)?.token, ...mother } = motherFrom(id, record)
+      this.#unreadable.delete(id)
+      return this.#store({ ...mother, token })
+    })
   }
 
   remove(id: string): Promise<void> {

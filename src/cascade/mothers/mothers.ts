@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { MotherListing } from '../../catalog/sources/mother-models.ts'
-import type { SettingsStore } from '../../store/settings/settings-store.ts'
+import type { SettingsRecord, SettingsStore } from '../../store/settings/settings-store.ts'
 import { createMotherDiscovery, type MotherDiscovery, type MotherStatus } from './mother-discovery.ts'
 import { motherProviders, type MotherProvider } from './mother-provider.ts'
 import { openMotherRegistry, type MotherRegistry } from './mother-registry.ts'
@@ -15,6 +15,8 @@ export interface Mothers {
   add(fields: MotherFields): Promise<Mother>
   update(id: string, fields: MotherFields): Promise<Mother>
   remove(id: string): Promise<void>
+  /** Stores a mother under this id, from an export. Rejects as `add` does. */
+  put(id: string, record: SettingsRecord): Promise<void>
   /** Reads the tokens of environment variables again. */
   reload(): void
   close(): void
@@ -88,6 +90,10 @@ class LiveMothers implements Mothers {
 
   remove(id: string): Promise<void> {
     return this.#opened.remove(id)
+  }
+
+  async put(id: string, record: SettingsRecord): Promise<void> {
+    await this.#opened.put(id, record)
   }
 
   reload(): void {

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
-import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
@@ -127,6 +126,7 @@ function createHandlers(
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
     mothers: providers.mothers,
+    settingsStore: { location: providers.settings.store.location, accept: providers.settings.accept },
     reconciling: reconcileParts(accounting.ledger, providers),
     sockets: [sockets.rest, sockets.rpc, sockets.web],
     ...listeners,
@@ -134,7 +134,7 @@ function createHandlers(
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
     hostWarnings: () => [
-      ...ineffectiveSettings(config),
+      ...[providers.settings.notice()].filter((notice) => notice !== undefined),
       ...warnings.current(),
       ...toolWarnings(services.tools),
     ],

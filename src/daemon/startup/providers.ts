@@ -5,8 +5,7 @@ import { startHealthProbes } from '../../providers/checks/health-probes.ts'
 import { createHealthRegistry, type HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import { damagedDatabase } from '../../store/damage/damage.ts'
 import type { SettingsStore } from '../../store/settings/settings-store.ts'
-import { sqliteSettings } from '../../store/settings/sqlite-settings.ts'
-import type { Store } from '../../store/store.ts'
+import { openSettings, type OpenSettings } from '../cascade/settings.ts'
 import { openProviderRegistry, type ProviderRegistry } from '../providers/provider-registry.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonInstance } from './instance.ts'
@@ -18,6 +17,8 @@ export interface DaemonProviders {
   readonly priorities: ProviderPriorities
   /** The brokers above this one. */
   readonly mothers: Mothers
+  /** Where both are kept. */
+  readonly settings: OpenSettings
 }
 
 /** Step 3: sets up the providers and their models, and starts the health probes. Throws what is wrong with the models file. */
@@ -37,16 +38,14 @@ export async function openProviders(
     stack.defer(
       startHealthProbes({ providers: () => registry.providers(), health, clock, intervalMs: everyMs }),
     )
-  const settings = await openSettings(store)
-  stack.defer(() => settings.close())
-  const priorities = await livePriorities(settings, registry, broadcast)
-  const mothers = await liveMothers(settings, registry, instance)
+  const settings = await openSettings(config, store)
+  stack.defer(() => settings.store.close())
+  const notice = settings.notice()
+  if (notice !== undefined) log.warn({}, notice)
+  const priorities = await livePriorities(settings.store, registry, broadcast)
+  const mothers = await liveMothers(settings.store, registry, instance)
   stack.defer(() => mothers.close())
-  return { registry, health, priorities, mothers }
-}
-
-async function openSettings(store: Store): Promise<SettingsStore> {
-  return sqliteSettings(store)
+  return { registry, health, priorities, mothers, settings }
 }
 
 function liveMothers(

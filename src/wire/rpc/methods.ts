@@ -11,6 +11,7 @@ import { limitsMethods } from './methods/access/limits.ts'
 import type { Method } from './method.ts'
 import { metricsMethods } from './methods/metrics.ts'
 import { modelsMethods } from './methods/models.ts'
+import { settingsMethods } from './methods/cascade/settings.ts'
 import { reconcileMethods } from './methods/cascade/reconcile.ts'
 import { mothersMethods } from './methods/cascade/mothers.ts'
 import { providersMethods } from './methods/providers.ts'
@@ -43,6 +44,7 @@ export const methods = {
   ...providersMethods,
   ...mothersMethods,
   ...reconcileMethods,
+  ...settingsMethods,
   ...mcpMethods,
   ...aiMethods,
   ...usageMethods,

@@ -8,6 +8,7 @@ import { logsHandlers, logsStreams } from './logs.ts'
 import { mcpHandlers } from './mcp.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics.ts'
 import { modelsHandlers } from './models.ts'
+import { settingsHandlers, type SettingsFacts } from './cascade/settings.ts'
 import { reconcileHandlers, type ReconcileFacts } from './cascade/reconcile.ts'
 import { mothersHandlers, type MothersFacts } from './cascade/mothers.ts'
 import { accountingHandlers, type AccountingFacts } from './usage-ledger-limits.ts'
@@ -23,6 +24,7 @@ export interface BrokerFacts
     ProvidersFacts,
     MothersFacts,
     ReconcileFacts,
+    SettingsFacts,
     MetricsFacts,
     ConfigFacts,
     AccountingFacts,
@@ -40,6 +42,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...providersHandlers(facts),
     ...mothersHandlers(facts),
     ...reconcileHandlers(facts),
+    ...settingsHandlers(facts),
     ...mcpHandlers(facts.services.tools),
     ...aiHandlers(facts),
     ...accountingHandlers(facts),
