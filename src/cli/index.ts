@@ -12,6 +12,7 @@ import { ledgerCommand } from './usage/ledger.ts'
 import { limitsCommand } from './access/limits.ts'
 import { logsCommand } from './status/logs.ts'
 import { settingsCommand } from './cascade/settings.ts'
+import { leasesCommand } from './cascade/leases.ts'
 import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
@@ -34,6 +35,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   providersCommand,
   priorityCommand,
   mothersCommand,
+  leasesCommand,
   settingsCommand,
   configCommand,
   infoCommand,

@@ -58,6 +58,15 @@ export interface Ledger {
    */
   increaseHold(hold: Hold, maxCost: Money): Promise<Hold>
   /**
+   * Moves money into or out of a hold that is no request, in memory at once and in the store in the order of the calls. With a
+   * full disk it resolves when there is space again.
+   */
+  changeHold(hold: Hold, by: Money): Promise<void>
+  /** Ends a hold that is no request, without an entry: what it still holds is free again. */
+  dropHold(hold: Hold): Promise<void>
+  /** The holds of this kind that are no requests, those of an earlier process among them. */
+  holdsOf(kind: typeof LEASE): readonly Hold[]
+  /**
    * Turns a hold into its entry. With a full disk it resolves when there is space again. Settling twice is a bug and throws
    * `internal`.
    */
@@ -162,8 +171,9 @@ class StoredLedger implements Ledger {
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
     this.#balances = loadBalances(store, now)
-    this.#orphans = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
-    for (const hold of this.#orphans) this.#addOpen(hold)
+    const stored = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
+    this.#orphans = stored.filter(({ kind }) => kind !== LEASE)
+    for (const hold of stored) this.#addOpen(hold)
   }
 
   hold(request: HoldRequest): Promise<Hold> {
@@ -212,6 +222,26 @@ class StoredLedger implements Ledger {
     }
   }
 
+  async changeHold(hold: Hold, by: Money): Promise<void> {
+    const open = this.#openHold(hold)
+    if (open === undefined) throw settledTwice(hold.id)
+    open.maxCost = money((open.maxCost ?? ZERO) + by)
+    this.#balances.add(open.caller, open.bookedAt, { held: by })
+    await this.#store.writeWithRetry(() => this.#holds.change(open, by))
+  }
+
+  async dropHold(hold: Hold): Promise<void> {
+    const open = this.#openHold(hold)
+    if (open === undefined) return
+    this.#open.delete(open)
+    this.#balances.add(open.caller, open.bookedAt, { held: money(ZERO - (open.maxCost ?? ZERO)) })
+    await this.#store.writeWithRetry(() => this.#holds.delete(open))
+  }
+
+  holdsOf(kind: typeof LEASE): readonly Hold[] {
+    return this.#open.list().filter((hold) => hold.kind === kind)
+  }
+
   settle(hold: Hold, settlement: Settlement): Promise<void> {
     return this.#close(hold, settlement)
   }
@@ -221,7 +251,8 @@ class StoredLedger implements Ledger {
   }
 
   openHolds(): readonly Hold[] {
-    return this.#open.list()
+    const all = this.#open.list()
+    return all.some(({ kind }) => kind === LEASE) ? all.filter(({ kind }) => kind !== LEASE) : all
   }
 
   async recover(): Promise<number> {
@@ -412,6 +443,9 @@ class StoredLedger implements Ledger {
   }
 }
 
+/** The kind of a hold that is a lease: money that a broker below may spend. */
+export const LEASE = 'lease'
+
 /** The rowid of a hold that is not written yet. */
 const NOT_WRITTEN = -1
 
@@ -429,7 +463,7 @@ class OpenHold implements Hold, SwapSetMember {
   readonly kind: string
   readonly requestedModel: string
   readonly streamed: boolean
-  readonly maxCost: Money | undefined
+  maxCost: Money | undefined
   readonly startedAt: number
   readonly group: string | undefined
   readonly referer: string | undefined

@@ -64,6 +64,8 @@ export interface CascadeLink {
   /** Labels of the caller at the broker below; they give no right. */
   readonly childContext?: string | undefined
   readonly childCaller?: string | undefined
+  /** The lease that it is charged under. */
+  readonly lease?: string | undefined
   /** The brokers above that it may be sent to; absent when it may be sent to other providers, too. */
   readonly mothers?: readonly string[] | undefined
 }

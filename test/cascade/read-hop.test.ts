@@ -23,6 +23,7 @@ describe('the headers of a broker below', () => {
       request: 'gen-1790000000-abc.2',
       context: 'lab',
       caller: '10.0.0.7',
+      lease: undefined,
     })
   })
 

@@ -87,6 +87,7 @@ test('each variable and flag of the page changes its setting', () => {
     AIBROKER_CONTEXT_SOCKETS: 'lab',
     AIBROKER_DURABILITY: 'full',
     AIBROKER_HOSTS: 'ai.example.org',
+    AIBROKER_SETTINGS: 'redis://localhost/3',
   }
   for (const { name, variables, type } of SETTINGS)
     for (const variable of variables) {

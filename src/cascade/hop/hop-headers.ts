@@ -15,5 +15,7 @@ export const REQUEST_HEADER = 'x-aibroker-request'
 /** Labels of the sender's caller. They are kept with the request and give it no right. */
 export const CONTEXT_HEADER = 'x-aibroker-context'
 export const CALLER_HEADER = 'x-aibroker-caller'
+/** The lease under which the receiver is to charge the request. */
+export const LEASE_HEADER = 'x-aibroker-lease'
 /** W3C Trace Context. */
 export const TRACE_HEADER = 'traceparent'

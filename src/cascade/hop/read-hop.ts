@@ -7,6 +7,7 @@ import {
   CONTEXT_HEADER,
   DEADLINE_HEADER,
   HOPS_HEADER,
+  LEASE_HEADER,
   VISITED_HEADER,
   REQUEST_HEADER,
 } from './hop-headers.ts'
@@ -25,6 +26,8 @@ export interface Hop {
   /** Labels of the sender's caller. */
   readonly context: string | undefined
   readonly caller: string | undefined
+  /** The lease that it is charged under. */
+  readonly lease: string | undefined
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -55,6 +58,7 @@ export function readHop(headers: Headers, ownId: string): Hop | undefined {
     request: textIn(headers, REQUEST_HEADER, REQUEST),
     context: textIn(headers, CONTEXT_HEADER, LABEL),
     caller: textIn(headers, CALLER_HEADER, LABEL),
+    lease: textIn(headers, LEASE_HEADER, ID),
   }
 }
 

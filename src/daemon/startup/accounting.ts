@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { Leases } from '../../limits/leases/leases.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
 import { reading } from '../../store/damage/damage.ts'
@@ -14,6 +15,7 @@ export interface DaemonAccounting {
   readonly ledger: Ledger
   readonly limitStore: LimitStore
   readonly limits: Limits
+  readonly leases: Leases
   readonly tokenCounter: TokenCounter
   /** Seeded with the latest entries of the ledger. */
   readonly endpointStats: EndpointStats
@@ -36,6 +38,10 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   )
   const limitStore = reading(store.path, () => openLimitStore(store, clock))
   const limits = createLimits({ rules: limitStore, ledger, clock })
+  const leases = stack.adopt(
+    reading(store.path, () => new Leases({ store, ledger, limits, clock })),
+    (open) => open.close(),
+  )
   const stopClearing = startRowRetention({ ledger, clock, keepDays: config.keepDays }, (error) =>
     log.error({ err: error }, 'old rows of the ledger could not be deleted'),
   )
@@ -45,7 +51,7 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
   seed(endpointStats, ledger, instance)
-  return { ledger, limitStore, limits, tokenCounter, endpointStats }
+  return { ledger, limitStore, limits, leases, tokenCounter, endpointStats }
 }
 
 /** A convenience: without it the first requests choose an endpoint without statistics. */

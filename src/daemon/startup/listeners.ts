@@ -126,6 +126,7 @@ function createHandlers(
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
     mothers: providers.mothers,
+    leases: accounting.leases,
     settingsStore: { location: providers.settings.store.location, accept: providers.settings.accept },
     reconciling: reconcileParts(accounting.ledger, providers),
     sockets: [sockets.rest, sockets.rpc, sockets.web],

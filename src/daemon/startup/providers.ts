@@ -1,4 +1,7 @@
-import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
+import {
+  createProviderPriorities,
+  type ProviderPriorities,
+} from '../../store/settings/provider-priorities.ts'
 import { openMothers, type Mothers } from '../../cascade/mothers/mothers.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { startHealthProbes } from '../../providers/checks/health-probes.ts'

@@ -40,7 +40,7 @@ export interface DaemonServices {
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
-  { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
+  { ledger, limits, leases, tokenCounter, endpointStats }: DaemonAccounting,
   providers: DaemonProviders,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
@@ -58,7 +58,7 @@ export async function buildServices(
     }),
   )
   const { configured } = tools
-  const accounting = new LocalAccounting(limits, ledger)
+  const accounting = new LocalAccounting(limits, ledger, leases)
   resolveCharges(instance, ledger, providers)
   const inference: InferenceServices = {
     catalog: registry.catalog,

@@ -21,6 +21,7 @@ export function cascadeLinkOf(
     path: hop?.path,
     childContext: hop?.context,
     childCaller: hop?.caller,
+    lease: hop?.lease,
     mothers,
   }
 }

@@ -119,7 +119,7 @@ export function routingInput(
   hop?: Hop,
 ): RoutingInput {
   const reachable = hop?.hopsLeft === 0 ? withoutMothers(providers()) : providers()
-  const allowed = allowedBy(catalog(), reachable, accounting.restrictionsFor(caller))
+  const allowed = allowedBy(catalog(), reachable, accounting.restrictionsFor(caller, hop?.lease))
   return {
     catalog: allowed.catalog,
     providers: allowed.providers,

@@ -17,6 +17,7 @@ export class HoldsTable {
   readonly #insertUsual: Statement
   readonly #insertGroup: Statement
   readonly #increase: Statement
+  readonly #change: Statement
   readonly #delete: Statement
   readonly #all: Statement
   readonly #links: LinksTable
@@ -31,6 +32,9 @@ export class HoldsTable {
     )
     this.#insertGroup = store.prepare('INSERT INTO request_groups (id, group_id) VALUES (?, ?)')
     this.#increase = store.prepare('UPDATE holds SET most_nano = ? WHERE rowid = ? AND id = ?')
+    this.#change = store.prepare(
+      'UPDATE holds SET most_nano = ifnull(most_nano, 0) + ? WHERE rowid = ? AND id = ?',
+    )
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
     this.#all = store.prepare(
       'SELECT holds.rowid, holds.*, group_id FROM holds LEFT JOIN request_groups USING (id) ORDER BY holds.rowid',
@@ -56,6 +60,10 @@ export class HoldsTable {
 
   increase({ rowid, id }: Hold, maxCost: Money): void {
     this.#increase.run(maxCost, rowid, id)
+  }
+
+  change({ rowid, id }: Hold, by: Money): void {
+    this.#change.run(by, rowid, id)
   }
 
   delete(hold: Hold): void {

@@ -24,8 +24,8 @@ export class LinksTable {
 
   constructor(store: Store) {
     this.#insert = store.prepare(`
-      INSERT OR REPLACE INTO cascade_links (id, child_request, path, child_context, child_caller, mothers)
-      VALUES (?, ?, ?, ?, ?, ?)`)
+      INSERT OR REPLACE INTO cascade_links (id, child_request, path, child_context, child_caller, lease, mothers)
+      VALUES (?, ?, ?, ?, ?, ?, ?)`)
     // “.” is followed by “/”, so that these are the request itself and its numbered attempts.
     this.#byChild = store.prepare(`
       SELECT * FROM cascade_links
@@ -45,13 +45,14 @@ export class LinksTable {
   }
 
   /** Runs inside a write of the store. */
-  insert(id: string, { childRequest, path, childContext, childCaller, mothers }: CascadeLink): void {
+  insert(id: string, { childRequest, path, childContext, childCaller, lease, mothers }: CascadeLink): void {
     this.#insert.run(
       id,
       childRequest ?? null,
       path?.join(',') ?? null,
       childContext ?? null,
       childCaller ?? null,
+      lease ?? null,
       mothers?.join(',') ?? null,
     )
   }
@@ -103,6 +104,7 @@ function linkFrom(row: Parameters<typeof text>[0]): LinkedRequest {
     path: maybeText(row, 'path')?.split(','),
     childContext: maybeText(row, 'child_context'),
     childCaller: maybeText(row, 'child_caller'),
+    lease: maybeText(row, 'lease'),
     mothers: maybeText(row, 'mothers')?.split(','),
   }
 }

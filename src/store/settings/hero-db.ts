@@ -59,7 +59,7 @@ function call(socketPath: string, method: string): Promise<unknown> {
             if (error === undefined) resolve(result)
             else reject(new Error(`${method}: ${String(error.message)}`))
           } catch (fault) {
-            reject(fault as Error)
+            reject(fault)
           }
         })
       },

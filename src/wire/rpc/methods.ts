@@ -13,6 +13,7 @@ import { metricsMethods } from './methods/metrics.ts'
 import { modelsMethods } from './methods/models.ts'
 import { settingsMethods } from './methods/cascade/settings.ts'
 import { reconcileMethods } from './methods/cascade/reconcile.ts'
+import { leasesMethods } from './methods/cascade/leases.ts'
 import { mothersMethods } from './methods/cascade/mothers.ts'
 import { providersMethods } from './methods/providers.ts'
 import { tokensMethods } from './methods/access/tokens.ts'
@@ -43,6 +44,7 @@ export const methods = {
   ...catalogMethods,
   ...providersMethods,
   ...mothersMethods,
+  ...leasesMethods,
   ...reconcileMethods,
   ...settingsMethods,
   ...mcpMethods,

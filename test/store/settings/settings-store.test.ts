@@ -15,7 +15,7 @@ import { temporaryStore } from '../temporary-store.ts'
 const MOTHER = { address: '127.0.0.1', port: '33850', label: 'root', priority: '1', enabled: 'true' }
 
 /** What every store has to do. */
-async function exerciseStore(store: SettingsStore): Promise<void> {
+async function exercise(store: SettingsStore): Promise<ReadonlyMap<string, number>> {
   expect(await store.mothers()).toEqual(new Map())
   await store.putMother('ai_broker_mother', MOTHER)
   await store.putMother('ai_broker_mother2', { ...MOTHER, label: 'two' })
@@ -28,8 +28,10 @@ async function exerciseStore(store: SettingsStore): Promise<void> {
   await store.setPriority('groq', 5)
   await store.setPriority('openai', 1)
   await store.setPriority('groq', undefined)
-  expect(await store.priorities()).toEqual(new Map([['openai', 1]]))
+  return await store.priorities()
 }
+
+const PRIORITIES = new Map([['openai', 1]])
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -41,7 +43,7 @@ async function freePort(): Promise<number> {
 
 test('SQLite keeps mothers and priorities', async () => {
   await using store = temporaryStore()
-  await exerciseStore(sqliteSettings(store.store))
+  expect(await exercise(sqliteSettings(store.store))).toEqual(PRIORITIES)
 })
 
 test('a server that knows only the documented commands is enough', async () => {
@@ -49,7 +51,7 @@ test('a server that knows only the documented commands is enough', async () => {
   const socketPath = join(folder.path, 'resp.sock')
   await using server = await startMinimalServer(socketPath)
   const store = await openRedisSettings({ socketPath, database: 3, prefix: 'p:', location: 'minimal' })
-  await exerciseStore(store)
+  expect(await exercise(store)).toEqual(PRIORITIES)
   await store.close()
   const documented = ['SELECT', 'SMEMBERS', 'SADD', 'SREM', 'HSET', 'HGETALL', 'HDEL', 'DEL']
   expect([...new Set(server.received)].filter((name) => !documented.includes(name))).toEqual([])
@@ -89,7 +91,7 @@ test('hero_db is found by the name of its database', async () => {
   const address = await heroDbAddress(rpc)
   expect(address).toMatchObject({ socketPath: resp, database: 4, prefix: '' })
   const store = await openRedisSettings(address)
-  await exerciseStore(store)
+  expect(await exercise(store)).toEqual(PRIORITIES)
   await store.close()
   server.close()
 })
@@ -106,7 +108,7 @@ describe.skipIf(REDIS_PROGRAM === undefined)(
         prefix: '',
         location: 'tcp',
       })
-      await exerciseStore(overTcp)
+      expect(await exercise(overTcp)).toEqual(PRIORITIES)
       const { socketPath } = server
       const overSocket = await openRedisSettings({ socketPath, database: 1, prefix: '', location: 'socket' })
       expect((await overSocket.mothers()).get('ai_broker_mother')).toEqual(MOTHER)

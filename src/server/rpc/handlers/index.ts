@@ -9,6 +9,7 @@ import { mcpHandlers } from './mcp.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics.ts'
 import { modelsHandlers } from './models.ts'
 import { settingsHandlers, type SettingsFacts } from './cascade/settings.ts'
+import { leasesHandlers, type LeasesFacts } from './cascade/leases.ts'
 import { reconcileHandlers, type ReconcileFacts } from './cascade/reconcile.ts'
 import { mothersHandlers, type MothersFacts } from './cascade/mothers.ts'
 import { accountingHandlers, type AccountingFacts } from './usage-ledger-limits.ts'
@@ -23,6 +24,7 @@ export interface BrokerFacts
     CatalogFacts,
     ProvidersFacts,
     MothersFacts,
+    LeasesFacts,
     ReconcileFacts,
     SettingsFacts,
     MetricsFacts,
@@ -41,6 +43,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...catalogHandlers(facts),
     ...providersHandlers(facts),
     ...mothersHandlers(facts),
+    ...leasesHandlers(facts),
     ...reconcileHandlers(facts),
     ...settingsHandlers(facts),
     ...mcpHandlers(facts.services.tools),

@@ -1,6 +1,6 @@
 import type { Mothers } from '../../../../cascade/mothers/mothers.ts'
 import { recordOf } from '../../../../cascade/mothers/mother.ts'
-import type { ProviderPriorities } from '../../../../config/provider-priorities.ts'
+import type { ProviderPriorities } from '../../../../store/settings/provider-priorities.ts'
 import type { HandlersOf } from '../../calls/handler-types.ts'
 
 export interface SettingsFacts {

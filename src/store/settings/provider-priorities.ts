@@ -1,4 +1,4 @@
-import type { SettingsStore } from '../store/settings/settings-store.ts'
+import type { SettingsStore } from './settings-store.ts'
 
 /** Priorities that an administrator sets for whole providers. They replace the priorities of the models file. */
 export interface ProviderPriorities {
