@@ -247,8 +247,8 @@ function stable(value: unknown): unknown {
 async function seenBy(headers: Headers, generation: string): Promise<Record<string, unknown>> {
   const seen: Record<string, unknown> = {}
   for (const { name, rule, send } of probes(generation)) {
-    // Its list of endpoints is of those that were used, which is measured performance.
-    if (rule === 'inference' || name === 'providers.health') continue
+    // Its list of endpoints is of those that were used, which is measured performance; an exchange begins a lease.
+    if (rule === 'inference' || name === 'providers.health' || name === 'leases.exchange') continue
     const { status, json: body } = await send(headers)
     const text = JSON.stringify([status, stable(body)]).replaceAll(generation, 'gen-…')
     seen[name.replace(generation, 'gen-…')] = JSON.parse(text)
