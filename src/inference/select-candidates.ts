@@ -6,7 +6,7 @@ import type { Plan, RouteQuery } from '../routing/route.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
 import type { RequestContext } from './request/inference-request.ts'
 import { explainExclusion } from './services/access-policy.ts'
-import { routingInput, type InferenceServices } from './services/services.ts'
+import { restrictionsOn, routingInput, type InferenceServices } from './services/services.ts'
 import { withNoAttempts } from './execution/openrouter-metadata.ts'
 
 /** The candidates of a request. Throws what routing throws, with the routing metadata where the caller wants it. */
@@ -34,7 +34,7 @@ export function selectFor(
     if (query.requested.preferences !== NO_PREFERENCES) prefetchRouterEndpoints(plan, services)
     return plan
   } catch (error) {
-    const restrictions = services.accounting.restrictionsFor(caller)
+    const restrictions = restrictionsOn(services.accounting, caller, hop)
     throw explainExclusion(explainHops(error, hop), restrictions, services.providers())
   }
 }

@@ -70,6 +70,8 @@ export interface ProviderDefinition {
   readonly company?: Company | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isMock?: boolean | undefined
+  /** A broker above that has shown that she keeps to the restrictions that are handed up. */
+  readonly attestsPolicy?: boolean | undefined
   /** SHA-256 (hexadecimal) of the only certificate that is accepted, in place of one that an authority vouches for. */
   readonly fingerprint?: string | undefined
 }
@@ -134,6 +136,10 @@ export interface Provider {
   readonly isMock: boolean
   /** It is a broker above this one. */
   readonly isMother?: boolean | undefined
+  /** A broker above that keeps to the restrictions that are handed up to her. */
+  readonly attestsPolicy?: boolean | undefined
+  /** A broker above on this host. */
+  readonly isOnHost?: boolean | undefined
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
   readonly privacy?: Privacy | undefined

@@ -24,6 +24,7 @@ describe('the headers of a broker below', () => {
       context: 'lab',
       caller: '10.0.0.7',
       lease: undefined,
+      policy: undefined,
     })
   })
 

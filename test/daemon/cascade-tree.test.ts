@@ -158,6 +158,33 @@ test('a request that may pass one further broker is refused where it would need 
   expect([root.high, between.high, bottom.high]).toEqual([0, 0, 0])
 })
 
+test('a context that is bound to a policy is served above only where the policy holds, and the response says what held', async () => {
+  tree.play([json(200, answer)])
+  const bottom = tree.at('bottom')
+  const headers = { 'x-hero-context': 'lab' }
+  const bind = (pin: object) => bottom.rpc('contexts.pin', { context: 'lab', pin })
+  const send = () => bottom.post(CHAT, chat, { headers })
+  const asked = (): number => tree.upstream.requests.length
+  await bind({ no_training: true, regions: ['US'], providers: ['openai'] })
+  const { status, json: body } = await send()
+  expect([status, (body as { x_aibroker: object }).x_aibroker]).toEqual([
+    200,
+    expect.objectContaining({ policy: { providers: ['openai'], regions: ['US'], no_training: true } }),
+  ])
+  const before = asked()
+  for (const pin of [{ providers: ['groq'] }, { max_hops: 1 }, { max_hops: 0 }]) {
+    await bind(pin)
+    const { status: refused } = await send()
+    expect([pin, refused === 200]).toEqual([pin, false])
+  }
+  expect(asked()).toBe(before)
+  // All brokers and the provider are on this host.
+  await bind({ local_only: true })
+  expect((await send()).text).toContain('"policy":{"local_only":true}')
+  await bottom.rpc('contexts.delete', { context: 'lab' })
+  await moneyOnTheWay()
+})
+
 test('a loop is refused with its path before anything is charged, and the root still answers itself', async () => {
   tree.play([json(200, answer)])
   const socket = tree.at('bottom').sockets.rest

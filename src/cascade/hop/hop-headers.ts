@@ -17,5 +17,7 @@ export const CONTEXT_HEADER = 'x-aibroker-context'
 export const CALLER_HEADER = 'x-aibroker-caller'
 /** The lease under which the receiver is to charge the request. */
 export const LEASE_HEADER = 'x-aibroker-lease'
+/** Where the request may be served. */
+export const POLICY_HEADER = 'x-aibroker-policy'
 /** W3C Trace Context. */
 export const TRACE_HEADER = 'traceparent'

@@ -7,10 +7,12 @@ import {
   CONTEXT_HEADER,
   DEADLINE_HEADER,
   HOPS_HEADER,
+  POLICY_HEADER,
   VISITED_HEADER,
   REQUEST_HEADER,
   TRACE_HEADER,
 } from './hop-headers.ts'
+import { policyHeader, type PolicyJson } from './policy.ts'
 import type { Hop } from './read-hop.ts'
 
 /** What this broker tells its mothers with a request. */
@@ -25,6 +27,8 @@ export interface OutgoingHopParts {
   readonly requestId: string
   readonly traceparent: string | string[] | undefined
   readonly budget: AttemptBudget
+  /** What the request is restricted to. */
+  readonly policy: PolicyJson | undefined
 }
 
 /** A mother has a little less time than this broker, so that her error arrives before this broker gives up. */
@@ -46,12 +50,28 @@ export class OutgoingHop {
     return this.#parts.brokerId
   }
 
+  get policy(): PolicyJson | undefined {
+    return this.#parts.policy
+  }
+
   get budget(): AttemptBudget {
     return this.#parts.budget
   }
 
+  /** A list of providers that names the mother herself leaves hers open. */
+  #policyFor(mother: string): PolicyJson | undefined {
+    const { policy } = this.#parts
+    if (policy?.providers?.includes(mother) !== true) return policy
+    const { providers: _named, ...others } = policy
+    return Object.keys(others).length === 0 ? undefined : others
+  }
+
   /** The id and the headers of the next attempt at a mother. */
-  next(timeLeftMs: number, hasAlternative: boolean): { readonly id: string; readonly headers: string[] } {
+  next(
+    mother: string,
+    timeLeftMs: number,
+    hasAlternative: boolean,
+  ): { readonly id: string; readonly headers: string[] } {
     const { brokerId, maxHops, hop, caller, requestId, budget } = this.#parts
     const id = `${requestId}.${++this.#attempts}`
     const margin = Math.min(MAX_MARGIN_MS, timeLeftMs * MARGIN_RATIO)
@@ -59,7 +79,7 @@ export class OutgoingHop {
       VISITED_HEADER,
       [...(hop?.path ?? []), brokerId].join(','),
       HOPS_HEADER,
-      String(Math.max(0, (hop?.hopsLeft ?? maxHops) - 1)),
+      String(Math.max(0, Math.min(hop?.hopsLeft ?? maxHops, maxHops) - 1)),
       DEADLINE_HEADER,
       String(Math.max(1, Math.floor(timeLeftMs - margin))),
       ATTEMPTS_HEADER,
@@ -73,6 +93,8 @@ export class OutgoingHop {
     ]
     const context = caller.context ?? hop?.context
     if (context !== undefined) headers.push(CONTEXT_HEADER, context)
+    const policy = this.#policyFor(mother)
+    if (policy !== undefined) headers.push(POLICY_HEADER, policyHeader(policy))
     return { id, headers }
   }
 }

@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import type { Restriction } from '../../limits/limit-rule.ts'
 import { truncate } from '../../base/text.ts'
 import {
   ATTEMPTS_HEADER,
@@ -8,9 +9,11 @@ import {
   DEADLINE_HEADER,
   HOPS_HEADER,
   LEASE_HEADER,
+  POLICY_HEADER,
   VISITED_HEADER,
   REQUEST_HEADER,
 } from './hop-headers.ts'
+import { readPolicy } from './policy.ts'
 
 /** What a broker below says of a request that it sends on. Absent fields were not sent. */
 export interface Hop {
@@ -28,6 +31,8 @@ export interface Hop {
   readonly caller: string | undefined
   /** The lease that it is charged under. */
   readonly lease: string | undefined
+  /** Where the request may be served. */
+  readonly policy: Restriction | undefined
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -59,6 +64,7 @@ export function readHop(headers: Headers, ownId: string): Hop | undefined {
     context: textIn(headers, CONTEXT_HEADER, LABEL),
     caller: textIn(headers, CALLER_HEADER, LABEL),
     lease: textIn(headers, LEASE_HEADER, ID),
+    policy: readPolicy(headers[POLICY_HEADER]),
   }
 }
 

@@ -14,17 +14,20 @@ export interface MotherProvider {
  * The providers that the enabled mothers are to routing.
  *
  * @param tokenIn reads the token of an environment variable.
+ * @param attests whether a mother keeps to restrictions.
  */
 export function motherProviders(
   mothers: readonly Mother[],
   tokenIn: (variable: string) => Secret | undefined,
+  attests: (id: string) => boolean,
 ): readonly MotherProvider[] {
   return mothers
     .filter(({ enabled }) => enabled)
     .map((mother) => {
       const { tokenEnv } = mother
       const token = mother.token ?? (tokenEnv === undefined ? undefined : tokenIn(tokenEnv))
-      return { definition: definitionOf(mother), token: token?.reveal() }
+      const definition = { ...definitionOf(mother), attestsPolicy: attests(mother.id) }
+      return { definition, token: token?.reveal() }
     })
 }
 

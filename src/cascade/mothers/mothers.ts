@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { MotherListing } from '../../catalog/sources/mother-models.ts'
 import type { SettingsRecord, SettingsStore } from '../../store/settings/settings-store.ts'
+import { POLICY_VERSION } from '../hop/policy.ts'
 import { createMotherDiscovery, type MotherDiscovery, type MotherStatus } from './mother-discovery.ts'
 import { motherProviders, type MotherProvider } from './mother-provider.ts'
 import { openMotherRegistry, type MotherRegistry } from './mother-registry.ts'
@@ -54,6 +55,7 @@ class LiveMothers implements Mothers {
   readonly #parts: MothersParts
   readonly #discovery: MotherDiscovery
   readonly #lists = new Map<string, unknown>()
+  readonly #attesting = new Set<string>()
   #registry: MotherRegistry | undefined
 
   constructor(parts: MothersParts) {
@@ -116,12 +118,21 @@ class LiveMothers implements Mothers {
 
   #apply(): void {
     const mothers = this.list()
-    this.#parts.onProviders(motherProviders(mothers, this.#parts.tokenIn))
+    this.#applyProviders()
     this.#applyLists()
     this.#discovery.follow(mothers.flatMap(({ id, enabled }) => (enabled ? id : [])))
   }
 
+  #applyProviders(): void {
+    const attests = (id: string): boolean => this.#attesting.has(id)
+    this.#parts.onProviders(motherProviders(this.list(), this.#parts.tokenIn, attests))
+  }
+
   #setList(id: string, list: unknown): void {
+    const did = this.#attesting.has(id)
+    if (listAttests(list)) this.#attesting.add(id)
+    else if (list !== undefined) this.#attesting.delete(id)
+    if (did !== this.#attesting.has(id)) this.#applyProviders()
     if (list === undefined) this.#lists.delete(id)
     else this.#lists.set(id, list)
     this.#applyLists()
@@ -135,4 +146,11 @@ class LiveMothers implements Mothers {
     })
     this.#parts.onModels(listings)
   }
+}
+
+/** A mother that keeps to restrictions says so in each row of her list. */
+function listAttests(list: unknown): boolean {
+  const [first] =
+    (list as { data?: readonly { x_aibroker?: { policy?: unknown } }[] } | undefined)?.data ?? []
+  return first?.x_aibroker?.policy === POLICY_VERSION
 }

@@ -281,14 +281,15 @@ function build(
     setting?.server === undefined ? undefined : createServer(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
   const limits = { ...DEFAULT_LIMITS, ...parts.config.timeouts, ...setting?.timeouts }
+  const isMother = definition.quirks?.speaksCascade === true
+  const isHere = server !== undefined || isLocalUrl(parseBaseUrl(baseUrl))
   const common = {
     definition,
     keys,
     upstream: upstreamAt(parseBaseUrl(baseUrl), { ...limits, fingerprint: definition.fingerprint }, parts),
     // A mother on this host sends requests on to others.
-    isLocal:
-      definition.quirks?.speaksCascade !== true &&
-      (server !== undefined || isLocalUrl(parseBaseUrl(baseUrl))),
+    isLocal: !isMother && isHere,
+    isOnHost: isMother && isHere,
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
   }

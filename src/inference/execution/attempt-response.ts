@@ -85,11 +85,16 @@ export class AttemptFacts implements ResponseInfo {
     }
   }
 
-  /** Where it was answered, for a request that came from a broker below. */
+  /** Where it was answered and what held there, for a request that came from a broker below. */
   #place(): object {
     const { context, hop } = this.#shared
     if (context.hop === undefined || hop === undefined) return {}
-    return { broker: hop.brokerId, path: [...context.hop.path, hop.brokerId] }
+    const { brokerId, policy } = hop
+    return {
+      broker: brokerId,
+      path: [...context.hop.path, brokerId],
+      ...(policy === undefined ? {} : { policy }),
+    }
   }
 
   /** The provider reported no usage, so that the response shows an estimate. */

@@ -131,7 +131,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   #hopHeaders(hasAlternative: boolean): readonly string[] | undefined {
     const { hop, record, deadlineAt, clock } = this.#shared
-    const next = hop?.next(deadlineAt - clock.monotonic(), hasAlternative)
+    const timeLeftMs = deadlineAt - clock.monotonic()
+    const next = hop?.next(this.endpoint.provider, timeLeftMs, hasAlternative)
     this.#hopId = next?.id
     record.add(AT_MOTHER)
     return next?.headers

@@ -4,6 +4,7 @@ import { isPending } from '../../base/pending.ts'
 import { AttemptBudget } from '../../cascade/hop/attempt-budget.ts'
 import { TRACE_HEADER } from '../../cascade/hop/hop-headers.ts'
 import { OutgoingHop } from '../../cascade/hop/outgoing-hop.ts'
+import { policyOf } from '../../cascade/hop/policy.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
 import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
@@ -21,7 +22,7 @@ import { maxResponseTokens } from '../budget/worst-case.ts'
 import { cascadeLinkOf, isAtMother } from '../request/cascade-link.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
-import type { InferenceServices } from '../services/services.ts'
+import { restrictionsOn, type InferenceServices } from '../services/services.ts'
 import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
 import { Attempt } from './attempt.ts'
 import { readinessAt, type AttemptContext } from './attempt-context.ts'
@@ -235,10 +236,13 @@ export class Execution implements Stoppable {
     const { hop, caller, headers } = this.#context
     if (cascade === undefined || (hop === undefined && !this.#request.candidates.some(isAtMother)))
       return undefined
-    const { brokerId, maxHops, maxAttempts } = cascade
+    const { brokerId, maxAttempts } = cascade
+    const restrictions = restrictionsOn(this.#services.accounting, caller, hop)
+    const maxHops = Math.min(cascade.maxHops, ...restrictions.map((each) => each.maxHops ?? cascade.maxHops))
     return new OutgoingHop({
       brokerId,
       maxHops,
+      policy: policyOf(restrictions),
       hop,
       caller,
       requestId: this.#sink.id,

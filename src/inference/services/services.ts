@@ -3,6 +3,7 @@ import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { Restriction } from '../../limits/limit-rule.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import type { McpGateway } from '../../mcp/mcp-gateway.ts'
@@ -119,7 +120,8 @@ export function routingInput(
   hop?: Hop,
 ): RoutingInput {
   const reachable = hop?.hopsLeft === 0 ? withoutMothers(providers()) : providers()
-  const allowed = allowedBy(catalog(), reachable, accounting.restrictionsFor(caller, hop?.lease))
+  const restrictions = restrictionsOn(accounting, caller, hop)
+  const allowed = allowedBy(catalog(), reachable, restrictions)
   return {
     catalog: allowed.catalog,
     providers: allowed.providers,
@@ -131,4 +133,14 @@ export function routingInput(
 /** The providers that a request may use which must not pass another broker. */
 function withoutMothers(providers: ReadonlyMap<string, Provider>): ReadonlyMap<string, Provider> {
   return new Map([...providers].filter(([, { isMother }]) => isMother !== true))
+}
+
+/** The restrictions of a caller, and those that came with a request from a broker below. */
+export function restrictionsOn(
+  accounting: Accounting,
+  caller: Caller,
+  hop: Hop | undefined,
+): readonly Restriction[] {
+  const own = accounting.restrictionsFor(caller, hop?.lease)
+  return hop?.policy === undefined ? own : [...own, hop.policy]
 }

@@ -16,6 +16,8 @@ export interface ProviderParts extends DispatcherParts {
   readonly upstream: Upstream
   /** Whether it runs on this host. */
   readonly isLocal?: boolean | undefined
+  /** Whether it is a broker above that runs on this host. */
+  readonly isOnHost?: boolean | undefined
   /** The timer of its timeouts, shared by all providers; the provider creates its own by default. */
   readonly timer?: DeadlineTimer | undefined
   readonly limits?: TimeLimits | undefined
@@ -46,6 +48,8 @@ export function openAiProvider(parts: ProviderParts): Provider {
     abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
     isMother: definition.quirks?.speaksCascade ?? false,
+    attestsPolicy: definition.attestsPolicy,
+    isOnHost: parts.isOnHost,
     isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
     company: definition.company,

@@ -1,4 +1,5 @@
 import { priceToWire } from '../../../catalog/sources/mother-models.ts'
+import { POLICY_VERSION } from '../../../cascade/hop/policy.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Listed } from './model-filters.ts'
 
@@ -9,6 +10,7 @@ export function motherRow(
 ): Record<string, unknown> {
   const served = model.endpoints.filter(({ provider }) => providers.has(provider))
   return {
+    policy: POLICY_VERSION,
     kind: model.kind,
     tier: model.tier,
     capabilities: model.capabilities,
