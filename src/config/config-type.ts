@@ -22,6 +22,8 @@ export interface Config {
   readonly routingStrategy: 'cheapest' | 'best'
   /** The TCP listener; none by default. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
+  /** Files of the certificate and the key with which the TCP listener speaks TLS; plain TCP without them. */
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
   readonly isMother: boolean
   /** How many brokers above this one a request may pass that begins here. */
   readonly maxHops: number

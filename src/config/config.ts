@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { losesMost } from '../files/loses-most.ts'
 import { baseUrls, variableName } from './base-urls.ts'
@@ -42,6 +42,7 @@ export function loadConfig(options: {
     ),
     listen: listenAt(argv, settings),
     settings: settingsLocation(settings, paths.heroDbSocket),
+    tls: tlsOf(settings, cwd),
     isMother: argv.mother === true,
     maxHops: settings.wholeNumber('AIBROKER_MAX_HOPS', 'brokers', 4),
     cascadeRetries: settings.wholeNumber('AIBROKER_CASCADE_RETRIES', 'retries', 3),
@@ -130,6 +131,15 @@ function listOf(settings: Settings, name: string, { isValid, expected }: ListFor
   const invalid = items.find((item) => !isValid(item))
   if (invalid !== undefined) settings.addError(name, `has “${invalid}” in it, should be ${expected}`)
   return items
+}
+
+function tlsOf(settings: Settings, cwd: string): Config['tls'] {
+  const [cert, key] = [settings.text('AIBROKER_TLS_CERT'), settings.text('AIBROKER_TLS_KEY')]
+  if (cert !== undefined && key !== undefined)
+    return Object.freeze({ certPath: resolve(cwd, cert), keyPath: resolve(cwd, key) })
+  if ((cert ?? key) !== undefined)
+    settings.addError('AIBROKER_TLS_CERT', 'and AIBROKER_TLS_KEY belong together: name a file for each')
+  return undefined
 }
 
 function probeEveryMs(settings: Settings): number | undefined {

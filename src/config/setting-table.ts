@@ -97,6 +97,20 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'The port of `--address`; 0 takes a free one.',
   },
   {
+    name: 'tls_cert',
+    value: (c) => c.tls?.certPath,
+    variables: ['AIBROKER_TLS_CERT'],
+    type: 'path',
+    effect: 'Certificate chain (PEM) with which the TCP listener speaks TLS; needs `AIBROKER_TLS_KEY`.',
+  },
+  {
+    name: 'tls_key',
+    value: (c) => c.tls?.keyPath,
+    variables: ['AIBROKER_TLS_KEY'],
+    type: 'path',
+    effect: 'The key of `AIBROKER_TLS_CERT` (PEM).',
+  },
+  {
     name: 'mother',
     value: (c) => c.isMother,
     variables: ['--mother'],

@@ -34,6 +34,7 @@ test('an empty environment gets Hero’s default folders and the default setting
     listen: undefined,
     isMother: false,
     settings: { kind: 'sqlite' },
+    tls: undefined,
     maxHops: 4,
     cascadeRetries: 3,
     detectsLocalServers: true,

@@ -1,6 +1,7 @@
 // Mothers are registered at run time, kept, and used like any other provider.
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -8,6 +9,7 @@ import { openaiAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream } from '../support/scripted-upstream.ts'
 import { startMinimalServer } from '../support/resp-servers.ts'
 import { runUntilExit, startBroker, type Broker } from '../support/start-broker.ts'
+import { testAuthority } from '../support/test-certificates.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const CHAT = '/v1/chat/completions'
@@ -145,4 +147,30 @@ test('settings move to another store by export and import, and info says so unti
   expect(await mothersOf(after)).toMatchObject([{ id: 'ai_broker_mother', label: 'root' }])
   expect(await after.rpc('priority.list')).toEqual({ openai: 4 })
   expect(await after.rpc('info')).not.toMatchObject({ warnings: moved })
+})
+
+test('a mother is reached over TLS with a token and a pinned certificate, and with no other one', async () => {
+  await using upstream = await scriptedUpstream([json(200, answer)])
+  using folder = tempFolder()
+  const { certificate, key } = testAuthority().issue('127.0.0.1')
+  const [cert, keyFile] = [join(folder.path, 'cert.pem'), join(folder.path, 'key.pem')]
+  writeFileSync(cert, certificate)
+  writeFileSync(keyFile, key)
+  const tls = { AIBROKER_TLS_CERT: cert, AIBROKER_TLS_KEY: keyFile, ADMIN_TOKEN: 'root-secret' }
+  await using mother = await startBroker({ env: { ...openaiAt(upstream), ...tls }, args: ON_TCP })
+  await using child = await startBroker({ env: { ROOT_TOKEN: 'root-secret' } })
+  const fingerprint = new X509Certificate(certificate).fingerprint256
+  const place = { address: '127.0.0.1', port: mother.port, tls: true }
+  await child.rpc('mothers.add', { ...place, token_env: 'ROOT_TOKEN', fingerprint })
+  await child.rpc('mothers.add', { ...place, token: 'root-secret', fingerprint: 'ab'.repeat(32) })
+  await child.rpc('mothers.add', { ...place, token: 'root-secret' })
+  await child.rpc('mothers.add', { ...place, token: 'wrong', fingerprint })
+  const [pinned, otherPin, noPin, wrongToken] = await mothersOf(child)
+  expect(pinned).toMatchObject({ state: 'up', has_token: true, token_env: 'ROOT_TOKEN' })
+  expect(otherPin).toMatchObject({ state: 'down', problem: expect.stringContaining('is pinned') })
+  expect(noPin).toMatchObject({ state: 'down', problem: expect.stringMatching(/certificate|issuer/i) })
+  expect(wrongToken).toMatchObject({ state: 'down' })
+  expect(JSON.stringify(await mothersOf(child))).not.toContain('root-secret')
+  expect((await child.post(CHAT, { ...hello, stream: true })).status).toBe(200)
+  expect(child.rows()[0]?.['cost_nano']).toBe(mother.rows()[0]?.['cost_nano'])
 })

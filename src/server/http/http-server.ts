@@ -7,6 +7,7 @@ import {
   SERVER_TIMEOUTS,
   type RequestListener,
   type ServerTimeouts,
+  type TlsIdentity,
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
@@ -43,6 +44,8 @@ export interface HttpServerOptions {
   /** How this server renders errors, if not in OpenRouter's form. */
   readonly render?: ((thrown: unknown) => RenderedError) | undefined
   readonly timeouts?: Partial<ServerTimeouts> | undefined
+  /** For a server that speaks TLS. */
+  readonly tls?: TlsIdentity | undefined
 }
 
 /**
@@ -64,6 +67,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, {
         timeouts,
         defaultsToJson: trustForwarded,
+        tls: options.tls,
       })
     },
     bodyLimit,

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { renderError, sendRenderedError, withRequestId } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
 import { FastResponse } from './fast-response.ts'
@@ -24,6 +25,8 @@ export const SERVER_TIMEOUTS: ServerTimeouts = {
   checkEveryMs: 5_000,
 }
 
+const TLS = { minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] } as const
+
 const MAX_HEADER_BYTES = 32 * 1024
 
 export type RequestListener = (request: FastRequest, response: FastResponse) => void
@@ -32,31 +35,38 @@ export interface NodeServerOptions {
   readonly timeouts: ServerTimeouts
   /** Whether a body without a content type is taken for JSON: not over TCP, where a page can send one to another origin. */
   readonly defaultsToJson: boolean
+  /** Certificate and key (PEM); the server then speaks TLS alone. */
+  readonly tls?: TlsIdentity | undefined
+}
+
+/** How a server proves who it is. */
+export interface TlsIdentity {
+  readonly cert: string
+  readonly key: string
 }
 
 /** Creates a `node:http` server that is stricter than Node's: requests that the request checks refuse never reach `handle`. */
 export function createNodeServer(
   handle: RequestListener,
   bodyLimit: number,
-  { timeouts, defaultsToJson }: NodeServerOptions,
+  { timeouts, defaultsToJson, tls }: NodeServerOptions,
 ): Server {
   const serve = withRequestChecks(handle, Math.floor(timeouts.idleMs / 1000), defaultsToJson)
-  const server = createServer(
-    {
-      IncomingMessage: FastRequest,
-      ServerResponse: FastResponse,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: timeouts.headersMs,
-      requestTimeout: timeouts.requestMs,
-      keepAliveTimeout: timeouts.idleMs,
-      connectionsCheckingInterval: timeouts.checkEveryMs,
-      // The request checks do this, so that the error has our form.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      noDelay: true,
-    },
-    serve,
-  )
+  const options = {
+    IncomingMessage: FastRequest,
+    ServerResponse: FastResponse,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.idleMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    // The request checks do this, so that the error has our form.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+  }
+  const server: Server =
+    tls === undefined ? createServer(options, serve) : createTlsServer({ ...options, ...tls, ...TLS }, serve)
   // One more than allowed, so that an excess is noticed instead of silently dropped.
   server.maxHeadersCount = MAX_HEADERS + 1
   server.on('checkContinue', continueIfAllowed(serve, bodyLimit))
