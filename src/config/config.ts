@@ -133,13 +133,12 @@ function listOf(settings: Settings, name: string, { isValid, expected }: ListFor
   return items
 }
 
+/** One file may hold both. */
 function tlsOf(settings: Settings, cwd: string): Config['tls'] {
   const [cert, key] = [settings.text('AIBROKER_TLS_CERT'), settings.text('AIBROKER_TLS_KEY')]
-  if (cert !== undefined && key !== undefined)
-    return Object.freeze({ certPath: resolve(cwd, cert), keyPath: resolve(cwd, key) })
-  if ((cert ?? key) !== undefined)
-    settings.addError('AIBROKER_TLS_CERT', 'and AIBROKER_TLS_KEY belong together: name a file for each')
-  return undefined
+  const certPath = cert ?? key
+  if (certPath === undefined) return undefined
+  return Object.freeze({ certPath: resolve(cwd, certPath), keyPath: resolve(cwd, key ?? certPath) })
 }
 
 function probeEveryMs(settings: Settings): number | undefined {

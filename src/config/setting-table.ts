@@ -101,14 +101,14 @@ export const SETTINGS: readonly SettingRow[] = [
     value: (c) => c.tls?.certPath,
     variables: ['AIBROKER_TLS_CERT'],
     type: 'path',
-    effect: 'Certificate chain (PEM) with which the TCP listener speaks TLS; needs `AIBROKER_TLS_KEY`.',
+    effect: 'Certificate chain (PEM) with which the TCP listener speaks TLS. The file may hold the key, too.',
   },
   {
     name: 'tls_key',
     value: (c) => c.tls?.keyPath,
     variables: ['AIBROKER_TLS_KEY'],
     type: 'path',
-    effect: 'The key of `AIBROKER_TLS_CERT` (PEM).',
+    effect: 'The key of `AIBROKER_TLS_CERT` (PEM), where it is in a file of its own.',
   },
   {
     name: 'mother',
