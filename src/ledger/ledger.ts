@@ -58,8 +58,9 @@ export interface Ledger {
    */
   increaseHold(hold: Hold, maxCost: Money): Promise<Hold>
   /**
-   * Moves money into or out of a hold that is no request, in memory at once and in the store in the order of the calls. With a
-   * full disk it resolves when there is space again.
+   * Moves money into or out of a hold that is no request, in memory at once. What makes it smaller is written before any hold
+   * that is made after it, and rejects with `store-full`, which leaves it as it was; what makes it larger is written after
+   * every entry that was settled before, and waits for space.
    */
   changeHold(hold: Hold, by: Money): Promise<void>
   /** Ends a hold that is no request, without an entry: what it still holds is free again. */
@@ -227,7 +228,14 @@ class StoredLedger implements Ledger {
     if (open === undefined) throw settledTwice(hold.id)
     open.maxCost = money((open.maxCost ?? ZERO) + by)
     this.#balances.add(open.caller, open.bookedAt, { held: by })
-    await this.#store.writeWithRetry(() => this.#holds.change(open, by))
+    if (by > ZERO) return this.#store.writeWithRetry(() => this.#holds.change(open, by))
+    try {
+      await this.#store.write(() => this.#holds.change(open, by))
+    } catch (error) {
+      open.maxCost = money(open.maxCost - by)
+      this.#balances.add(open.caller, open.bookedAt, { held: money(ZERO - by) })
+      throw error
+    }
   }
 
   async dropHold(hold: Hold): Promise<void> {

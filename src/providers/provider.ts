@@ -2,6 +2,7 @@ import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
+import type { UsageShape } from './usage-shape.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -21,6 +22,8 @@ export interface Quirks {
   readonly speaksOpenRouter?: boolean | undefined
   /** It is another instance of this broker, which understands the headers of a cascade. */
   readonly speaksCascade?: boolean | undefined
+  /** How its usage objects deviate from OpenAI's. */
+  readonly usageShape?: UsageShape | undefined
 }
 
 /** What a provider does with prompts and responses, unless a contract says otherwise. */
@@ -149,6 +152,8 @@ export interface Provider {
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
+  /** How its usage objects deviate from OpenAI's; absent where they do not. */
+  readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
   /** The states of its keys, without the keys. */

@@ -3,6 +3,7 @@ import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
 import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
+import { createReportMarks, type ReportMarks } from '../../server/rpc/calls/request-filter.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
 import type { McpTools } from '../services/mcp-tools.ts'
@@ -41,8 +42,16 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
   let sharedSockets: { isServing(): boolean } | undefined
   let state: 'starting' | 'serving' | 'stopping' = 'starting'
   const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
-  const handlers = createHandlers(built, { tcp: () => tcp, isServing })
-  const streams = brokerStreams({ logs: log })
+  const marks = createReportMarks()
+  const handlers = createHandlers(built, { tcp: () => tcp, isServing, marks })
+  const streams = brokerStreams({
+    logs: log,
+    services: admin,
+    reports: built.accounting.reports,
+    marks,
+    isMother: config.isMother,
+    version: VERSION,
+  })
   const { bearerVerifier } = storage
   const parts = {
     config,
@@ -112,13 +121,18 @@ const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
 /** The methods of the RPC contract, on what the daemon has built. */
 function createHandlers(
   built: BuiltDaemon,
-  listeners: { readonly tcp: () => TcpAddress | undefined; readonly isServing: () => boolean },
+  listeners: {
+    readonly tcp: () => TcpAddress | undefined
+    readonly isServing: () => boolean
+    readonly marks: ReportMarks
+  },
 ): Handlers {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
   return brokerHandlers({
     services: services.admin,
+    reports: accounting.reports,
     http: services.http,
     rules: broadcastingRules(accounting.limitStore, () => broadcast.send('rules')),
     tokens: broadcastingTokens(storage.tokens, () => broadcast.send('tokens')),

@@ -38,24 +38,26 @@ export class LeaseAccounting implements RequestAccounting {
 
   async hold(request: HoldRequest): Promise<Hold> {
     const { maxCost } = request
-    if (maxCost === undefined || !this.#leases.take(this.#id, maxCost)) throw this.#tooLittle(maxCost)
-    try {
-      return await this.#inner.hold(request)
-    } catch (error) {
-      this.#leases.giveBack(this.#id, maxCost)
-      throw error
-    }
+    return this.#cover(maxCost, () => this.#inner.hold(request))
   }
 
   async increaseHold(hold: Hold, maxCost: Money): Promise<Hold> {
     const more = money(maxCost - (hold.maxCost ?? ZERO))
-    if (!this.#leases.take(this.#id, more)) throw this.#tooLittle(more)
-    try {
-      return await this.#inner.increaseHold(hold, maxCost)
-    } catch (error) {
-      this.#leases.giveBack(this.#id, more)
-      throw error
+    return this.#cover(more, () => this.#inner.increaseHold(hold, maxCost))
+  }
+
+  /** Takes the money and makes the hold in one turn, so that the store has the first before the second. */
+  async #cover(amount: Money | undefined, hold: () => Promise<Hold>): Promise<Hold> {
+    const taking = amount === undefined ? undefined : this.#leases.take(this.#id, amount)
+    if (amount === undefined || taking === undefined) throw this.#tooLittle(amount)
+    const [taken, held] = await Promise.allSettled([taking, hold()])
+    if (held.status === 'fulfilled') {
+      // The disk was full for the first and not for the second: the request has its hold, so the lease must be smaller.
+      if (taken.status === 'rejected') this.#leases.take(this.#id, amount)?.catch(() => undefined)
+      return held.value
     }
+    if (taken.status === 'fulfilled') this.#leases.giveBack(this.#id, amount)
+    throw held.reason
   }
 
   /** The entry is queued before the rest goes back, so that a crash between never makes the lease larger than it was. */

@@ -73,7 +73,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   get meter(): UsageMeter {
-    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(this.body, this.endpoint))
+    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(
+      this.body,
+      this.endpoint,
+      this.#provider.usageShape,
+    ))
   }
 
   get #formatter(): ResponseFormatter {
@@ -379,7 +383,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   get reportsCost(): boolean {
-    return this.#provider.speaksOpenRouter
+    const { speaksOpenRouter, usageShape } = this.#provider
+    return speaksOpenRouter || usageShape?.charge !== undefined
   }
 
   get isAtMother(): boolean {

@@ -23,7 +23,7 @@ import { cascadeLinkOf, isAtMother } from '../request/cascade-link.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import { restrictionsOn, type InferenceServices } from '../services/services.ts'
-import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
+import { usualPromptTokens } from '../usage/prompt-text.ts'
 import { Attempt } from './attempt.ts'
 import { readinessAt, type AttemptContext } from './attempt-context.ts'
 import { mayCost, withEarlierErrors } from './attempt-errors.ts'
@@ -86,7 +86,7 @@ export class Execution implements Stoppable {
     this.#catalog = services.catalog()
     this.#record = new RequestRecord(clock, this.#catalog.version)
     this.#deadlineAt = clock.monotonic() + Math.min(timeLimits.wholeMs, context.hop?.deadlineMs ?? Infinity)
-    this.#estimatedTokens = Math.ceil(request.body.byteLength / BYTES_PER_TOKEN)
+    this.#estimatedTokens = usualPromptTokens(request.body)
   }
 
   /**

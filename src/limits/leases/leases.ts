@@ -104,18 +104,22 @@ export class Leases {
     })
   }
 
-  /** Takes money out of a lease for a request. False when less is left, or it has ended. */
-  take(id: string, amount: Money): boolean {
+  /**
+   * Takes money out of a lease for a request whose hold is made in the same turn. `undefined` when less is left, or it has
+   * ended; rejects with `store-full`.
+   */
+  take(id: string, amount: Money): Promise<void> | undefined {
     const lease = this.#open.get(id)
-    if (lease === undefined || amount > leftOf(lease)) return false
-    void this.#parts.ledger.changeHold(lease.hold, money(ZERO - amount))
-    return true
+    if (lease === undefined || amount > leftOf(lease)) return undefined
+    return this.#parts.ledger.changeHold(lease.hold, money(ZERO - amount))
   }
 
   /** Gives back what a request under a lease did not spend. After the end of the lease it is simply free. */
   giveBack(id: string, amount: Money): void {
     const lease = this.#open.get(id)
-    if (lease !== undefined && amount > ZERO) void this.#parts.ledger.changeHold(lease.hold, amount)
+    if (lease === undefined || amount <= ZERO) return
+    // The broker stops: what is not written is free at the next start.
+    this.#parts.ledger.changeHold(lease.hold, amount).catch(() => undefined)
   }
 
   /** Grants, renews and takes back in one message. Rejects with `over-budget` for a lease that has ended, and `store-full`. */

@@ -56,6 +56,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     maxInputs: definition.quirks?.maxInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
+    usageShape: definition.quirks?.usageShape,
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
     send: (request, handler) => new OpenAiCall(callParts, request, handler),
