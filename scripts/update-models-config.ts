@@ -13,6 +13,14 @@ import type { ListedBackend, ListedModel } from './models-list.ts'
 /** The release of the price source that is used, and its release date. */
 const SOURCE = { name: '@pydantic/genai-prices', version: '0.1.8', date: '2026-09-23' }
 
+/** Providers that the price source knows under another name. */
+const SOURCE_NAMES: Readonly<Record<string, string>> = {
+  gemini: 'google',
+  xai: 'x-ai',
+  moonshot: 'moonshotai',
+  voyage: 'voyageai',
+}
+
 /** With gaps, so that an operator can insert a provider in between. */
 const PRIORITIES = [1, 5, 10, 15, 20]
 
@@ -87,7 +95,9 @@ function checkRelease(): void {
 }
 
 function toEntry(model: ListedModel): [string, Row] {
-  const backends = model.at.map((backend) => (typeof backend === 'string' ? { at: backend } : backend))
+  const backends = model.at
+    .map((backend): ListedBackend => (typeof backend === 'string' ? { at: backend } : backend))
+    .filter((backend) => backend.onlyWithOwnPrice !== true || found(backend)?.isExact === true)
   const window =
     model.contextWindow ?? Math.max(0, ...backends.map((backend) => found(backend)?.exactWindow ?? 0))
   return [
@@ -131,22 +141,38 @@ function priceRow(backend: ListedBackend): Row {
   }
 }
 
+interface FoundPrice {
+  readonly rates: ModelPrice
+  readonly row: string
+  /** The row is of this very model, not of a family of models. */
+  readonly isExact: boolean
+  readonly exactWindow: number
+}
+
+function sourceName(provider: string): string {
+  return SOURCE_NAMES[provider] ?? provider
+}
+
 /** The price source's row for a backend on the day of its release. */
-function found(backend: ListedBackend): { rates: ModelPrice; row: string; exactWindow: number } | undefined {
+function found(backend: ListedBackend): FoundPrice | undefined {
   const [provider, modelId] = parts(backend.priceOf ?? backend.at)
   const match = priceOf(provider, modelId)
   if (match === null || RATES.every((rate) => match.rates[rate] === undefined)) return undefined
   const { rates, model } = match
   return {
     rates,
-    row: `${provider} ${model.id}`,
+    row: `${sourceName(provider)} ${model.id}`,
+    isExact: model.id === modelId,
     exactWindow: model.id === modelId ? (model.context_window ?? 0) : 0,
   }
 }
 
 function priceOf(providerId: string, modelId: string): { rates: ModelPrice; model: ModelInfo } | null {
   const timestamp = new Date(`${SOURCE.date}T12:00:00Z`)
-  const match = calcPrice({ input_tokens: 0, audio_seconds: 0 }, modelId, { providerId, timestamp })
+  const match = calcPrice({ input_tokens: 0, audio_seconds: 0 }, modelId, {
+    providerId: sourceName(providerId),
+    timestamp,
+  })
   return match === null ? null : { rates: match.model_price, model: match.model }
 }
 

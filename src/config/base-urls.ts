@@ -22,3 +22,8 @@ export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<stri
 export function variableName(name: string): string {
   return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
 }
+
+/** The variable that replaces the base URL of a provider. */
+export function urlVariable(name: string): string {
+  return `AIBROKER_${variableName(name)}_URL`
+}

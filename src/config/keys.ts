@@ -4,7 +4,16 @@ import { variableName } from './base-urls.ts'
 import type { Environment } from './settings.ts'
 
 /** Providers whose own documentation uses another name for the variable. */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = { ALIBABA: ['DASHSCOPE'] }
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  ALIBABA: ['DASHSCOPE'],
+  COHERE: ['CO'],
+  GEMINI: ['GOOGLE'],
+  HUGGINGFACE: ['HF'],
+  NVIDIA: ['NVIDIA_NIM'],
+  OVH: ['OVHCLOUD'],
+  TOGETHER: ['TOGETHER_AI'],
+  ZHIPU: ['ZAI'],
+}
 
 /** Variables that may hold keys for `name`: those of the models file, else the default ones. */
 export function keyVariables(name: string, keyEnv?: string): readonly string[] {

@@ -37,7 +37,7 @@ await exitOnUsageError(program).parseAsync()
 function helpText(): string {
   return `
 Settings are environment variables; the usual ones:
-  OPENROUTER_API_KEY, OPENAI_API_KEY, GROQ_API_KEY, SAMBANOVA_API_KEY, ALIBABA_API_KEY   keys; …_API_KEYS takes several, with commas
+  OPENROUTER_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY, …   keys of providers (docs/providers.md); …_API_KEYS takes several, with commas
   HERO_SOCKET_DIR        folder of the sockets            (~/hero/var/sockets)
   MODELS_CONFIG_PATH     models, endpoints, prices        (./modelsconfig.yml, else the shipped one)
   ROUTING_STRATEGY       what “auto” means: cheapest or best
@@ -111,7 +111,7 @@ function warnOfLostLines(daemon: Daemon, output: ProgramOutput): void {
   else
     warnings.raise(
       'log',
-      `the log can’t be written (${problem.code}), and ${problem.lost} lines are lost: free space where it is written, or read what it is piped to`,
+      `the log can’t be written (${problem.code}), and ${problem.lost === 0 ? 'its lines wait in memory' : `${problem.lost} lines are lost`}: free space where it is written, or read what it is piped to`,
     )
   systemClock.after(CHECK_LOG_MS, () => warnOfLostLines(daemon, output))
 }

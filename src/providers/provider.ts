@@ -49,6 +49,11 @@ export interface Company {
   readonly headquarters?: string | undefined
 }
 
+/** The facts of a definition that come from outside. */
+export type SourcedFact = 'baseUrl' | 'abortStopsBilling' | 'privacy' | 'quirks' | 'usageShape'
+
+export type Source = readonly [url: string, date: string]
+
 /** What is known about a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
   /** Slug: `groq`. Also the first half of its endpoints' ids. */
@@ -71,6 +76,10 @@ export interface ProviderDefinition {
   /** By its terms for API customers; absent when unknown. */
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
+  /** The form of its base URL, when that names the account or the region: then `baseUrl` is empty until it is configured. */
+  readonly baseUrlForm?: string | undefined
+  /** Where each of these facts was read, and when: an address, and YYYY-MM. A fact without a source is not known. */
+  readonly sources?: Readonly<Partial<Record<SourcedFact, Source>>> | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isMock?: boolean | undefined
   /** A broker above that has shown that she keeps to the restrictions that are handed up. */

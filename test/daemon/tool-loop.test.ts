@@ -366,6 +366,33 @@ test('a context can have tools by default; other callers have only the tools the
   ])
 })
 
+test('workers give the tools of the MCP file that the primary has, also while a newer file is refused', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(says('hello'))
+  const file = mcpFile(folder.path, { ...raw, b: program('raw'), c: program('raw') }, withTools('raw__echo'))
+  await using broker = await startBroker({
+    folder: folder.path,
+    env: { ...openaiAt(upstream), ...file.env },
+    args: ['--workers', '2'],
+  })
+  const toolsOfFour = async () => {
+    const first = upstream.requests.length
+    for (let nth = 0; nth < 4; nth++) await chat(broker, { tools: undefined })
+    return [0, 1, 2, 3].flatMap((nth) => toolsSentTo(upstream, first + nth))
+  }
+  // This file has lost most servers, so it is refused as a whole.
+  file.write(raw, { policies: [{}] })
+  expect(await broker.rpc('config.reload')).toBeUndefined()
+  expect(await toolsOfFour()).toEqual(['raw__echo', 'raw__echo', 'raw__echo', 'raw__echo'])
+  await broker.rpc('config.reload', { force: true })
+  expect(await toolsOfFour()).toEqual([])
+  file.write(raw, withTools('raw__pid'))
+  await broker.rpc('config.reload')
+  expect(await toolsOfFour()).toEqual(['raw__pid', 'raw__pid', 'raw__pid', 'raw__pid'])
+}, 60_000)
+
+const withTools = (pattern: string) => ({ policies: [{ chatTools: [pattern] }] })
+
 test('for a large tool set the model gets a search tool, and then the tools that it found', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(

@@ -72,13 +72,28 @@ const COLUMNS: readonly Column[] = [
   { title: 'COST', align: 'right' },
 ]
 
-function printUsage(terminal: Terminal, { totals, models }: Usage): void {
+function printUsage(terminal: Terminal, { totals, models, refused }: Usage): void {
   printRows(
     terminal,
     'model',
     models.map((one) => [one.model, one]),
     totals,
   )
+  const refusals = describeRefusals(refused)
+  if (refusals !== undefined) print(terminal, '', paint(terminal, 'yellow', refusals))
+}
+
+/** A broker of an earlier version does not count them. */
+function describeRefusals(refused: Partial<Usage['refused']> = {}): string | undefined {
+  const { over_budget = 0, over_limit = 0, unavailable = 0 } = refused
+  const reasons = [
+    [over_budget, 'over budget'],
+    [over_limit, 'over a rate limit'],
+    [unavailable, 'that the broker could not take'],
+  ] as const
+  const parts = reasons.filter(([number]) => number > 0).map(([number, why]) => `${number} ${why}`)
+  if (parts.length === 0) return undefined
+  return `Refused, at no cost and without a row: ${parts.join(', ')}.`
 }
 
 function printRows(

@@ -7,6 +7,7 @@ import { Secret } from '../../base/secret.ts'
 import type { MotherProvider } from '../../cascade/mothers/mother-provider.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
+import { urlVariable } from '../../config/base-urls.ts'
 import { keyVariables } from '../../config/keys.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import {
@@ -153,10 +154,15 @@ class RebuildableProviders implements ConfiguredProviders {
     const built = this.#built.get(definition.id)
     return {
       definition,
-      host: hostOf(built?.baseUrl ?? definition.baseUrl),
-      keyVariables: definition.needsKey
-        ? keyVariables(definition.id, this.#settings.get(definition.id)?.keyEnv)
-        : [],
+      host: lacksAddress(definition)
+        ? (definition.baseUrlForm ?? '')
+        : hostOf(built?.baseUrl ?? definition.baseUrl),
+      keyVariables: [
+        ...(lacksAddress(definition) ? [urlVariable(definition.id)] : []),
+        ...(definition.needsKey
+          ? keyVariables(definition.id, this.#settings.get(definition.id)?.keyEnv)
+          : []),
+      ],
       provider: built?.provider,
       testKeys: built?.testKeys ?? (() => Promise.resolve([])),
     }
@@ -227,12 +233,18 @@ async function closeBuilt({ provider, server }: BuiltProvider): Promise<void> {
   await server?.close()
 }
 
+/** An address that names the account is not known before it is configured. */
+function lacksAddress({ baseUrl, baseUrlForm }: ProviderDefinition): boolean {
+  return baseUrl === '' && baseUrlForm !== undefined
+}
+
 /** A provider that needs a key is only there with one; providers on this host and of the models file need none. */
 function isConfigured(
   definition: ProviderDefinition,
   setting: ProviderSetting | undefined,
   config: Config,
 ): boolean {
+  if (lacksAddress(definition)) return false
   return !definition.needsKey || keysFor(definition.id, setting, config).length > 0
 }
 

@@ -2,7 +2,7 @@ import { Current } from '../../base/current.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Catalog, Model } from '../../catalog/catalog.ts'
 import { discoveredModels, listedModelCount } from '../../catalog/sources/discovered-models.ts'
-import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
+import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
 import type { ListedModel } from '../../catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../catalog/sources/with-listing.ts'
 import { withMothers, type MotherListing } from '../../catalog/sources/mother-models.ts'
@@ -31,13 +31,13 @@ export interface LiveCatalog {
   setPriorities(priorities: ReadonlyMap<string, number>): void
 }
 
-/** Reads the file, adds `added` to it, and calls `onChange` after every change of the catalog. Throws what is wrong with the file. */
+/** The file with `added`; calls `onChange` after every change of the catalog. */
 export function createLiveCatalog(
-  path: string,
+  file: ModelsFile,
   added: readonly Model[],
   onChange: () => void = () => undefined,
 ): LiveCatalog {
-  return new MergedCatalog(readModelsFile(path), added, onChange)
+  return new MergedCatalog(file, added, onChange)
 }
 
 class MergedCatalog implements LiveCatalog {

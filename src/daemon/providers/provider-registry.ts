@@ -6,7 +6,7 @@ import { losesMost } from '../../files/loses-most.ts'
 import type { ModelLists } from '../../catalog/model-lists.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
-import { readModelsFileInThread } from '../../catalog/models-file/parse-in-thread.ts'
+import { readFirstModelsFile, readModelsFileInThread } from '../../catalog/models-file/parse-in-thread.ts'
 import { watchModelsFile } from '../../catalog/models-file/watch-models-file.ts'
 import type { Config } from '../../config/config.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
@@ -77,8 +77,9 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   const { config, clock, log, socketFolder } = parts
   await using stack = new AsyncDisposableStack()
   const path = config.modelsConfigPath
+  const file = await readFirstModelsFile(path)
   const mockSocket = await openMockProvider(socketFolder, clock, stack)
-  const models = createLiveCatalog(path, mockProviderModels(), () => registry.onChange())
+  const models = createLiveCatalog(file, mockProviderModels(), () => registry.onChange())
   const builtIn = [mockProviderDefinition(mockSocket)]
   const providers = createConfiguredProviders({
     config,

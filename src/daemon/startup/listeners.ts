@@ -99,7 +99,7 @@ export async function reloadConfiguration(
     services.tools.configured?.reloadConfig(options),
   ])
   providers.mothers.reload()
-  await broadcast.registrySent()
+  await Promise.all([broadcast.registrySent(), broadcast.send('tool-policies')])
   if (!(reloaded instanceof BrokerError) && toolProblem === undefined) return reloaded
   if (!(reloaded instanceof BrokerError)) throw new BrokerError('bad-request', toolProblem ?? '')
   if (toolProblem === undefined) throw reloaded
@@ -107,11 +107,12 @@ export async function reloadConfiguration(
 }
 
 /** The current state of each topic that workers need. */
-function workerState({ storage, accounting, providers }: BuiltDaemon): WorkerPoolParts['state'] {
+function workerState({ storage, accounting, providers, services }: BuiltDaemon): WorkerPoolParts['state'] {
   return {
     registry: () => providers.registry.state(),
     rules: () => accounting.limitStore.list(),
     tokens: () => storage.tokens.stored(),
+    'tool-policies': () => services.tools.configured?.policies ?? [],
   }
 }
 

@@ -22,6 +22,7 @@ import { withMetrics } from '../../telemetry/record-settlement.ts'
 import { reading } from '../../store/damage/damage.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
+import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
@@ -40,8 +41,9 @@ export interface DaemonServices {
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
-  { ledger, limits, leases, tokenCounter, endpointStats }: DaemonAccounting,
+  { ledger, limits, leases, refused, tokenCounter, endpointStats }: DaemonAccounting,
   providers: DaemonProviders,
+  broadcast: WorkerBroadcast,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
   const { registry, health } = providers
@@ -55,6 +57,7 @@ export async function buildServices(
       ledger,
       limits,
       identity: createCallerIdentity({ credentials: callerCredentials, socketFolder: sockets.folder }),
+      onPolicies: () => void broadcast.send('tool-policies'),
     }),
   )
   const { configured } = tools
@@ -70,6 +73,7 @@ export async function buildServices(
       warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED),
     ),
     accounting,
+    refusals: refused,
     health,
     inFlight: createInFlight(),
     upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
@@ -83,7 +87,7 @@ export async function buildServices(
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
   return {
-    admin: { ...inference, ledger, limits, modelLists: registry.lists, health, tools: configured },
+    admin: { ...inference, ledger, limits, refused, modelLists: registry.lists, health, tools: configured },
     http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) },
     replay: {
       idempotency: reading(store.path, () =>

@@ -14,6 +14,7 @@ import { tokensUsed, type ResponseTokens } from '../../limits/response-tokens.ts
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgePolicyFor, type HedgePolicy } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
+import { countRefusal } from '../admission/refusal-counter.ts'
 import type { RequestAccounting } from '../budget/accounting.ts'
 import { affordableCandidates, type Grant } from '../budget/affordable-candidates.ts'
 import { budgetWaitMs, isHeldMoney } from '../budget/held-money.ts'
@@ -120,6 +121,9 @@ export class Execution implements Stoppable {
         if (mayTakeLong) this.#tokensUsed = undefined
         else if (settling instanceof Promise) await settling
       }
+    } catch (error) {
+      if (this.#reservation === undefined) countRefusal(this.#services.refusals, this.#context.caller, error)
+      throw error
     } finally {
       inFlight.remove(this)
       this.#admission?.release(this.#tokensUsed)

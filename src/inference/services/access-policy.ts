@@ -49,6 +49,9 @@ export function mayUseEndpoint(
   )
 }
 
+/** The step of the error that no provider for a kind of model is left; what it advises does not help a pinned caller. */
+const NO_PROVIDER_STEP = 'Filter by Model Kind'
+
 /**
  * Adds the access policy to the error of a model that it excludes; any other error is returned as it is. `configured` are all
  * providers: of one that only the policy excludes, the error must not say that its key is missing.
@@ -66,6 +69,11 @@ export function explainExclusion(
   if (excluded.length > 0) {
     const [problem = ''] = error.message.split('. ', 1)
     const message = `${problem}. It is offered by ${excluded.join(', ')}, and this caller is pinned to ${words}`
+    return new BrokerError(error.code, message, { cause: error, details: error.details })
+  }
+  if (error.details.metadata?.['failed_routing_step'] === NO_PROVIDER_STEP) {
+    const [problem = ''] = error.message.split(' is configured', 1)
+    const message = `${problem} that this caller may use is configured: it is pinned to ${words}`
     return new BrokerError(error.code, message, { cause: error, details: error.details })
   }
   return new BrokerError(error.code, `${error.message} (this caller is pinned to ${words})`, { cause: error })

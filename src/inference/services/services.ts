@@ -3,6 +3,7 @@ import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { RefusedRequests } from '../../ledger/usage/refused-requests.ts'
 import type { Restriction } from '../../limits/limit-rule.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
@@ -15,6 +16,7 @@ import type { TimeLimits } from '../../providers/transport/timeouts.ts'
 import type { Strategy } from '../../routing/resolve-model.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { ConcurrencyLimit } from '../admission/concurrency-limit.ts'
+import type { RefusalCounter } from '../admission/refusal-counter.ts'
 import type { ResponseCache } from '../replay/response-cache.ts'
 import type { Accounting, RequestAccounting } from '../budget/accounting.ts'
 import type { HedgePolicy } from '../admission/hedge-budget.ts'
@@ -42,6 +44,8 @@ export interface InferenceServices {
   readonly endpointStats: EndpointStats
   /** The limits and the ledger. */
   readonly accounting: Accounting
+  /** Counts the requests that are refused without a row; without it they are not counted. */
+  readonly refusals?: RefusalCounter | undefined
   /** Knows which endpoints have just had their circuit opened. */
   readonly health: Pick<HealthRegistry, 'isOnTrial'>
   readonly inFlight: InFlight
@@ -104,6 +108,8 @@ export interface ReplayServices {
 
 /** What the account, model and administration APIs use besides what inference does: in the primary alone. */
 export interface AdminServices extends InferenceServices {
+  /** Requests that were refused without a row; without it none are known. */
+  readonly refused?: Pick<RefusedRequests, 'counts'> | undefined
   readonly ledger: Ledger
   readonly limits: Limits
   readonly modelLists: ModelLists

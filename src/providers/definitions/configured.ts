@@ -32,6 +32,8 @@ function withSetting(
   setting: ProviderSetting | undefined,
 ): ProviderDefinition {
   if (setting === undefined) return definition
+  // A local server may have the name of a vendor, and has nothing else of it.
+  if (setting.server !== undefined) return definitionFrom(setting)
   return {
     ...definition,
     displayName: setting.displayName ?? definition.displayName,

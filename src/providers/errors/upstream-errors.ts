@@ -109,13 +109,39 @@ interface ErrorFields {
   }
 }
 
+interface ErrorBody extends ErrorFields {
+  readonly error?: ErrorFields | string | null
+  /** Amazon's name for `message`. */
+  readonly Message?: unknown
+  /** NVIDIA's, in the form of RFC 9457. */
+  readonly title?: unknown
+  /** Cloudflare's list. */
+  readonly errors?: unknown
+}
+
+function isFields(value: unknown): value is ErrorFields {
+  return typeof value === 'object' && value !== null
+}
+
+function firstOf(list: unknown): ErrorFields | undefined {
+  const first: unknown = Array.isArray(list) ? list[0] : undefined
+  return isFields(first) ? first : undefined
+}
+
 /** Finds the names and the message in the shapes that providers use: an object, a text, a list, or no JSON at all. */
 function errorContent(raw: string): ErrorContent {
-  const object = parsed(raw) as (ErrorFields & { readonly error?: ErrorFields | string }) | null | undefined
+  const object = parsed(raw) as ErrorBody | null | undefined
   if (typeof object !== 'object' || object === null)
     return { names: [], message: typeof object === 'string' ? object : plainText(raw) }
-  const error = typeof object.error === 'object' && object.error !== null ? object.error : undefined
-  const messages = [error?.message ?? object.error, object.message, object.detail, detailText(object.detail)]
+  const error = isFields(object.error) ? object.error : firstOf(object.errors)
+  const messages = [
+    error?.message ?? object.error,
+    object.message,
+    object.Message,
+    object.detail,
+    detailText(object.detail),
+    object.title,
+  ]
   return {
     names: [
       error?.code,
@@ -141,8 +167,10 @@ function reasonsIn(details: unknown): unknown[] {
   return Array.isArray(details) ? details.map((detail: { reason?: unknown } | null) => detail?.reason) : []
 }
 
-/** FastAPI's list of validation errors, as vLLM and others send it. */
+/** FastAPI's list of validation errors, as vLLM and others send it, or an object with the error, as DeepInfra does. */
 function detailText(detail: unknown): string | undefined {
+  const { error } = (isFields(detail) ? detail : {}) as { readonly error?: unknown }
+  if (typeof error === 'string') return error
   if (!Array.isArray(detail)) return undefined
   const [first] = detail as readonly ({ readonly msg?: unknown } | null)[]
   return typeof first?.msg === 'string' ? first.msg : undefined

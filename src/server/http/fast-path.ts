@@ -12,6 +12,8 @@ import { bearerOf } from '../../auth/verify-bearer.ts'
 export interface FastRoute {
   /** Admits requests before their bodies are read. */
   readonly limit: ConcurrencyLimit
+  /** Called with a request that `limit` refuses. */
+  onRefused?(request: HttpRequest, refusal: unknown): void
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
 }
 
@@ -55,16 +57,25 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
   server.route({
     method: 'POST',
     url,
-    onRequest: admissionHook(route.limit),
+    onRequest: admissionHook(route),
     handler: (request, reply) => route.handle(request, reply),
   })
 }
 
 /** Admits or refuses a request before its body is read. */
-export function admissionHook(limit: ConcurrencyLimit): onRequestHookHandler {
-  return (_request, reply, done) => {
-    reply.raw.on('close', limit.acquire())
+export function admissionHook(route: Pick<FastRoute, 'limit' | 'onRefused'>): onRequestHookHandler {
+  return (request, reply, done) => {
+    reply.raw.on('close', acquireFor(request, route))
     done()
+  }
+}
+
+function acquireFor(request: HttpRequest, route: Pick<FastRoute, 'limit' | 'onRefused'>): () => void {
+  try {
+    return route.limit.acquire()
+  } catch (refusal) {
+    route.onRefused?.(request, refusal)
+    throw refusal
   }
 }
 
@@ -91,7 +102,7 @@ function serve(
   response.on('close', () => release?.())
   try {
     for (const guard of options.guards) guard(request)
-    release = route.limit.acquire()
+    release = acquireFor(request, route)
   } catch (refusal) {
     return sendFailure(reply, refusal, options)
   }

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
+import { countRefusal } from '../../inference/admission/refusal-counter.ts'
+import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
@@ -175,7 +177,7 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/billing/usage',
     handle: getBillingUsage,
-    summary: 'What every address spent, the highest first; for administrators',
+    summary: 'What every address spent, and the refused requests per caller and day; for administrators',
     query: PERIOD,
   },
   {
@@ -183,7 +185,8 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     path: '/billing/usage/:ip',
     shown: '/billing/usage/{ip}',
     handle: getBillingUsageOf,
-    summary: 'What one address spent, per model, context and day; for administrators',
+    summary:
+      'What one address spent, per model, context and day, and its refused requests; for administrators',
     query: PERIOD,
   },
   {
@@ -220,10 +223,12 @@ export function addInferenceRoutes(
   { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
   const parts = { services, replay, readBody: createBodyReader() }
+  const onRefused = (request: HttpRequest, refusal: unknown): void =>
+    countRefusal(services.refusals, authenticate(request), refusal)
   for (const prefix of prefixes)
     for (const { path, infer } of INFERENCE_ROUTES) {
       const handle = wrap((request, reply) => infer(request, reply, parts))
-      addInferenceRoute(server, prefix + path, { limit: http.concurrencyLimit, handle })
+      addInferenceRoute(server, prefix + path, { limit: http.concurrencyLimit, onRefused, handle })
     }
 }
 
@@ -240,7 +245,7 @@ export function addAccountAndModelRoutes(
 ): void {
   const readBody = createBodyReader()
   // Requests that only read are served however busy the broker is.
-  const onRequest = admissionHook(http.concurrencyLimit)
+  const onRequest = admissionHook({ limit: http.concurrencyLimit })
   const add = ({ method, handle }: PlainRoute, url: string): void => {
     server.route({
       method,

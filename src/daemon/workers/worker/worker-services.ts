@@ -35,7 +35,7 @@ export interface WorkerServices {
   readonly services: InferenceServices
   readonly http: HttpServices
   readonly accounting: RemoteAccounting
-  applyUpdate(update: Exclude<StateUpdate, { topic: 'tokens' }>): void
+  applyUpdate(update: Extract<StateUpdate, { topic: 'registry' | 'rules' }>): void
   close(): Promise<void>
 }
 
@@ -93,6 +93,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
       add: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       resolve: (id) => id,
     },
+    refusals: { count: (caller, status) => send({ type: 'refusal', caller, status }) },
     clock,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),

@@ -51,7 +51,7 @@ export function providersHandlers({
       if (known.provider === undefined)
         throw new BrokerError(
           'not-found',
-          `${name} has no key yet: set ${known.keyVariables[0]} and start again`,
+          `${name} is not configured yet: set ${known.keyVariables[0]} and start again`,
         )
       const keys = (await known.testKeys(signal)).map(keyRow)
       return { provider: name, ok: keys.every(({ ok }) => ok), keys }

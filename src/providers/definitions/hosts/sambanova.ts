@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../provider.ts'
+import type { ProviderDefinition } from '../../provider.ts'
 
 export const sambanova: ProviderDefinition = {
   id: 'sambanova',
@@ -10,6 +10,12 @@ export const sambanova: ProviderDefinition = {
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
   quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
+  sources: {
+    baseUrl: ['https://docs.sambanova.ai/cloud/docs/get-started/overview', '2026-11'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    privacy: ['https://community.sambanova.ai/t/data-handling-and-retention/1314', '2026-11'],
+    quirks: ['https://docs.sambanova.ai/cloud/api-reference/endpoints/chat', '2026-11'],
+  },
   company: {
     privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
     termsUrl: 'https://sambanova.ai/terms-and-conditions',

@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../provider.ts'
+import type { ProviderDefinition } from '../../provider.ts'
 
 export const groq: ProviderDefinition = {
   id: 'groq',
@@ -21,6 +21,12 @@ export const groq: ProviderDefinition = {
       'top_a',
       'repetition_penalty',
     ],
+  },
+  sources: {
+    baseUrl: ['https://console.groq.com/docs/openai', '2026-11'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    privacy: ['https://console.groq.com/docs/your-data', '2026-11'],
+    quirks: ['https://console.groq.com/docs/openai', '2026-11'],
   },
   company: {
     privacyPolicyUrl: 'https://groq.com/privacy-policy',

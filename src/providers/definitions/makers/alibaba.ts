@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../provider.ts'
+import type { ProviderDefinition } from '../../provider.ts'
 
 export const alibaba: ProviderDefinition = {
   id: 'alibaba',
@@ -14,6 +14,15 @@ export const alibaba: ProviderDefinition = {
   // Its embedding models take at most 10 texts per request.
   // https://www.alibabacloud.com/help/en/model-studio/partial-mode
   quirks: { maxInputs: 10, acceptsCacheControl: true, prefixMarker: 'partial' },
+  sources: {
+    baseUrl: [
+      'https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope',
+      '2026-11',
+    ],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    privacy: ['https://www.alibabacloud.com/help/en/model-studio/privacy-notice', '2026-11'],
+    quirks: ['https://www.alibabacloud.com/help/en/model-studio/context-cache', '2026-11'],
+  },
   company: {
     privacyPolicyUrl:
       'https://www.alibabacloud.com/help/en/legal/latest/alibaba-cloud-international-website-privacy-policy',

@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../provider.ts'
+import type { ProviderDefinition } from '../../provider.ts'
 
 export const openai: ProviderDefinition = {
   id: 'openai',
@@ -15,6 +15,12 @@ export const openai: ProviderDefinition = {
     maxInputs: 2048,
     prefixMarker: 'none',
     droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+  },
+  sources: {
+    baseUrl: ['https://platform.openai.com/docs/api-reference', '2026-11'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    privacy: ['https://platform.openai.com/docs/guides/your-data', '2026-11'],
+    quirks: ['https://platform.openai.com/docs/api-reference', '2026-11'],
   },
   company: {
     privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',
