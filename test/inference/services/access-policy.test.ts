@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { mayUseEndpoint } from '../../src/inference/services/access-policy.ts'
-import type { Restriction } from '../../src/limits/limit-rule.ts'
-import type { Provider } from '../../src/providers/provider.ts'
+import { mayUseEndpoint } from '../../../src/inference/services/access-policy.ts'
+import type { Restriction } from '../../../src/limits/limit-rule.ts'
+import type { Provider } from '../../../src/providers/provider.ts'
 
 const OPEN: Restriction = { providers: undefined, models: undefined, isLocalOnly: false }
 const company = { headquarters: 'US' }
