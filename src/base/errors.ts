@@ -52,6 +52,8 @@ export const ERRORS = {
   'upstream-failed': { http: 502, rpc: -32063, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   /** A managed server is not running, or is in its cooldown; `retryAfter` states when to retry. */
   'upstream-down': { http: 503, rpc: -32065, type: 'provider_unavailable', exit: 8, fallback: 'next' },
+  /** The request came back to a broker that it has passed, or more brokers are stacked than it may pass. */
+  'cascade-loop': { http: 508, rpc: -32068, type: 'invalid_request', exit: 8, fallback: 'next' },
   'upstream-timeout': { http: 504, rpc: -32064, type: 'timeout', exit: 8, fallback: 'next' },
 } as const
 
@@ -83,6 +85,8 @@ export interface ErrorDetails {
   readonly isStale?: boolean | undefined
   /** The provider states that it may charge for the request although it failed. */
   readonly mayBeCharged?: boolean | undefined
+  /** A broker above states how many attempts at providers it made. */
+  readonly attempts?: number | undefined
   /** OpenRouter's `openrouter_metadata`, for callers that requested it; rendered beside the error. */
   readonly routed?: object | undefined
   /** Further fields of `error.metadata`, rendered as they are. */

@@ -12,6 +12,9 @@ import { infoCommand } from './status/info.ts'
 import { ledgerCommand } from './usage/ledger.ts'
 import { limitsCommand } from './access/limits.ts'
 import { logsCommand } from './status/logs.ts'
+import { settingsCommand } from './cascade/settings.ts'
+import { leasesCommand } from './cascade/leases.ts'
+import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
@@ -33,6 +36,9 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   ledgerCommand,
   providersCommand,
   priorityCommand,
+  mothersCommand,
+  leasesCommand,
+  settingsCommand,
   configCommand,
   infoCommand,
   dashboardCommand,

@@ -1,4 +1,5 @@
 import type { Secret } from '../base/secret.ts'
+import type { SettingsLocation } from './settings-location.ts'
 import type { TimeoutSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -16,10 +17,18 @@ export interface Config {
   readonly mcpConfigPath: string | undefined
   /** Socket of hero_db, whether it exists or not. */
   readonly heroDbSocket: string
+  /** Where mothers and priorities are kept. */
+  readonly settings: SettingsLocation
   readonly routingStrategy: 'cheapest' | 'best'
   /** The TCP listener; none by default. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
+  /** Files of the certificate and the key with which the TCP listener speaks TLS; plain TCP without them. */
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
   readonly isMother: boolean
+  /** How many brokers above this one a request may pass that begins here. */
+  readonly maxHops: number
+  /** How many retries a request may cause over all brokers of a cascade, besides the first attempt. */
+  readonly cascadeRetries: number
   /** Processes that serve requests; with 1 the daemon serves them itself. */
   readonly workers: number
   /** Whether the default ports of local model servers are probed at the start. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { losesMost } from '../files/loses-most.ts'
 import { baseUrls, variableName } from './base-urls.ts'
@@ -12,6 +12,7 @@ import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
 import { readNetworkProxy } from './network-proxy.ts'
+import { settingsLocation } from './settings-location.ts'
 import { readTimeouts } from './timeouts.ts'
 
 export type { Config, Flags } from './config-type.ts'
@@ -41,7 +42,11 @@ export function loadConfig(options: {
       DEFAULT_SETTINGS.routingStrategy,
     ),
     listen: listenAt(argv, settings),
+    settings: settingsLocation(settings, paths.heroDbSocket),
+    tls: tlsOf(settings, cwd),
     isMother: argv.mother === true,
+    maxHops: settings.wholeNumber('AIBROKER_MAX_HOPS', 'brokers', 4),
+    cascadeRetries: settings.wholeNumber('AIBROKER_CASCADE_RETRIES', 'retries', 3),
     workers: workersOf(argv, settings),
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
     refreshesModelLists: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
@@ -134,6 +139,14 @@ function listOf(settings: Settings, name: string, { isValid, expected }: ListFor
   const invalid = items.find((item) => !isValid(item))
   if (invalid !== undefined) settings.addError(name, `has “${invalid}” in it, should be ${expected}`)
   return items
+}
+
+/** One file may hold both. */
+function tlsOf(settings: Settings, cwd: string): Config['tls'] {
+  const [cert, key] = [settings.text('AIBROKER_TLS_CERT'), settings.text('AIBROKER_TLS_KEY')]
+  const certPath = cert ?? key
+  if (certPath === undefined) return undefined
+  return Object.freeze({ certPath: resolve(cwd, certPath), keyPath: resolve(cwd, key ?? certPath) })
 }
 
 function probeEveryMs(settings: Settings): number | undefined {

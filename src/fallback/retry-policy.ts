@@ -149,6 +149,13 @@ function longestWaitMs({ timeLeftMs }: Pick<FallbackState<unknown>, 'timeLeftMs'
 }
 
 function mayRetry(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
+  // A broker above has done what it could, with retries of its own.
+  if (
+    history.some(
+      ({ candidate: tried, error }) => tried.id === candidate.id && error.details.attempts !== undefined,
+    )
+  )
+    return false
   const ids = history.map(({ candidate: tried }) => tried.id)
   const retries = ids.length - new Set(ids).size
   return retries < MAX_RETRIES && ids.filter((id) => id === candidate.id).length < 2

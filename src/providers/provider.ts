@@ -28,6 +28,8 @@ export interface Quirks {
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** It is another instance of this broker, which understands the headers of a cascade. */
+  readonly speaksCascade?: boolean | undefined
   /** How its usage objects deviate from OpenAI's. */
   readonly usageShape?: UsageShape | undefined
 }
@@ -90,6 +92,10 @@ export interface ProviderDefinition {
   readonly sources?: Readonly<Partial<Record<SourcedFact, Source>>> | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isMock?: boolean | undefined
+  /** A broker above that has shown that she keeps to the restrictions that are handed up. */
+  readonly attestsPolicy?: boolean | undefined
+  /** SHA-256 (hexadecimal) of the only certificate that is accepted, in place of one that an authority vouches for. */
+  readonly fingerprint?: string | undefined
 }
 
 /** The kind of a request, which decides its path at the provider. */
@@ -116,6 +122,8 @@ export interface ProviderRequest {
   readonly title: string | undefined
   /** The caller's headers. Only a router gets the few that steer it; no provider gets any other. */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
+  /** Names and values in turn: what a mother is told about the request. */
+  readonly hopHeaders?: readonly string[] | undefined
 }
 
 /**
@@ -152,6 +160,12 @@ export interface Provider {
   /** Whether that also holds for a request without a stream; false when unknown. */
   readonly abortStopsPlainBilling?: boolean | undefined
   readonly isMock: boolean
+  /** It is a broker above this one. */
+  readonly isMother?: boolean | undefined
+  /** A broker above that keeps to the restrictions that are handed up to her. */
+  readonly attestsPolicy?: boolean | undefined
+  /** A broker above on this host. */
+  readonly isOnHost?: boolean | undefined
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
   /** The address of the proxy through which it is reached, without credentials; directly without it. */

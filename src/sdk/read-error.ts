@@ -36,6 +36,7 @@ export function restError(status: number, body: unknown): BrokerError {
       metadata: rest,
       refusal: undefined,
       field: param,
+      attempts: undefined,
     }),
   })
 }
@@ -50,7 +51,7 @@ const envelope = z.object({
 })
 
 /** Details that JSON-RPC does not carry. */
-const UNREAD = { refusal: undefined, field: undefined }
+const UNREAD = { refusal: undefined, field: undefined, attempts: undefined }
 
 /** Details that only the broker itself uses. */
 type BrokerOnlyDetail =

@@ -33,6 +33,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'GET /providers': 'offered',
   'GET /endpoints/zdr': 'offered',
   'GET /generation': 'own',
+  'GET /cascade/outcomes': 'own',
   'GET /credits': 'own',
   'GET /key': 'own',
   'GET /auth/key': 'own',
@@ -55,6 +56,16 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'providers.health': 'offered',
   'priority.list': 'offered',
   'priority.set': 'admin',
+  'mothers.list': 'admin',
+  'mothers.add': 'admin',
+  'mothers.update': 'admin',
+  'mothers.remove': 'admin',
+  'ledger.reconcile': 'admin',
+  'leases.list': 'admin',
+  'leases.exchange': 'own',
+  'leases.end': 'admin',
+  'settings.export': 'admin',
+  'settings.import': 'admin',
   'mcp.list_tools': 'offered',
   'mcp.call_tool': 'inference',
   'mcp.servers': 'offered',
@@ -243,8 +254,8 @@ function stable(value: unknown): unknown {
 async function seenBy(headers: Headers, generation: string): Promise<Record<string, unknown>> {
   const seen: Record<string, unknown> = {}
   for (const { name, rule, send } of probes(generation)) {
-    // Its list of endpoints is of those that were used, which is measured performance.
-    if (rule === 'inference' || name === 'providers.health') continue
+    // Its list of endpoints is of those that were used, which is measured performance; an exchange begins a lease.
+    if (rule === 'inference' || name === 'providers.health' || name === 'leases.exchange') continue
     const { status, json: body } = await send(headers)
     const text = JSON.stringify([status, stable(body)]).replaceAll(generation, 'gen-…')
     seen[name.replace(generation, 'gen-…')] = JSON.parse(text)

@@ -96,17 +96,6 @@ test('every error has an x-request-id, and that of a request that was routed is 
   expect(headers['x-request-id']).toBe(headers['x-generation-id'])
 })
 
-test('a variable without an effect is reported at the start, and in info', async () => {
-  await using broker = await startBroker({ env: { HERO_AIBROKER_DB_SOCKET: '/run/hero_db.sock' } })
-  const text = 'HERO_AIBROKER_DB_SOCKET has no effect yet'
-  expect(broker.stderr()).toContain(text)
-  expect(await broker.rpc('info')).toMatchObject({
-    warnings: expect.arrayContaining([expect.stringContaining(text)]) as string[],
-  })
-  await using other = await startBroker()
-  expect(other.stderr()).not.toContain('HERO_AIBROKER_DB_SOCKET')
-})
-
 test('a model of a kind that is not served yet is not on offer, and its page says why', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')

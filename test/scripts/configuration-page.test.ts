@@ -88,6 +88,7 @@ test('each variable and flag of the page changes its setting', () => {
     AIBROKER_DURABILITY: 'full',
     AIBROKER_HOSTS: 'ai.example.org',
     AIBROKER_CORS_ORIGINS: 'https://app.example.org',
+    AIBROKER_SETTINGS: 'redis://localhost/3',
   }
   for (const { name, variables, type } of SETTINGS)
     for (const variable of variables) {

@@ -9,6 +9,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { ExportQuery, Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
+import { reconcileCommand } from '../cascade/reconcile.ts'
 import { formatCount, plural } from '../terminal/format.ts'
 import { whileBlocked } from '../terminal/progress.ts'
 import { parsePastTime } from '../terminal/time-argument.ts'
@@ -24,6 +25,7 @@ export function ledgerCommand(cli: Cli): Command {
     .addCommand(verifyCommand(cli))
     .addCommand(anchorCommand(cli))
     .addCommand(exportCommand(cli))
+    .addCommand(reconcileCommand(cli))
 }
 
 interface VerifyOptions extends Globals {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
@@ -234,7 +235,20 @@ export function tcpOptions({ address }: TcpAddress, parts: OptionParts): HttpSer
   const { bearerVerifier, config } = parts
   const page = requireOwnPage({ address, hosts: config.hosts, origins: config.corsOrigins })
   const guards = bearerVerifier.isGuarded ? [page, requireBearer] : [page]
-  return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
+  return { ...optionsFor(TCP, parts), trustForwarded: false, guards, tls: tlsIdentity(config.tls) }
+}
+
+/** Reads certificate and key. Throws `cannot-start` for a file that can't be read. */
+function tlsIdentity(files: Config['tls']): HttpServerOptions['tls'] {
+  if (files === undefined) return undefined
+  try {
+    return { cert: readFileSync(files.certPath, 'utf8'), key: readFileSync(files.keyPath, 'utf8') }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new BrokerError('cannot-start', `the certificate of the TCP listener can’t be read: ${reason}`, {
+      cause,
+    })
+  }
 }
 
 const roleOf: RpcOptions['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')

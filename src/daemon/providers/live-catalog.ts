@@ -5,6 +5,7 @@ import { discoveredModels, listedModelCount } from '../../catalog/sources/discov
 import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
 import type { ListedModel } from '../../catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../catalog/sources/with-listing.ts'
+import { withMothers, type MotherListing } from '../../catalog/sources/mother-models.ts'
 import { withModels, withPriorities } from '../../catalog/sources/merge.ts'
 
 /** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
@@ -22,6 +23,8 @@ export interface LiveCatalog {
   listedCount(): number
   /** Replaces the models of a provider's own list. Returns how many it has; throws `upstream-failed` for one that is no list. */
   setDiscovered(provider: string, list: unknown): number
+  /** Replaces the models of all mothers. */
+  setMothers(listings: readonly MotherListing[]): void
   /** Reports a models file that was refused. */
   setProblem(message: string): void
   /** Overrides the file's priority of all endpoints of these providers. */
@@ -45,6 +48,7 @@ class MergedCatalog implements LiveCatalog {
   /** The raw model lists by provider. */
   #discovered: ReadonlyMap<string, unknown> = new Map()
   #priorities: ReadonlyMap<string, number> = new Map()
+  #mothers: readonly MotherListing[] = []
   #problems: readonly string[] = []
   readonly #catalog: Current<Catalog>
   readonly catalog: () => Catalog
@@ -93,6 +97,11 @@ class MergedCatalog implements LiveCatalog {
     return count
   }
 
+  setMothers(listings: readonly MotherListing[]): void {
+    this.#mothers = listings
+    this.#rebuild()
+  }
+
   setProblem(message: string): void {
     this.#problems = [message]
   }
@@ -112,7 +121,8 @@ class MergedCatalog implements LiveCatalog {
     const discovered = [...this.#discovered].flatMap(([provider, list]) =>
       discoveredModels(provider, list, known),
     )
-    const catalog = withPriorities(withModels(known, discovered), this.#priorities)
+    const offered = withMothers(withModels(known, discovered), this.#mothers)
+    const catalog = withPriorities(offered, this.#priorities)
     const passThrough = [...this.#file.providers.values()].filter(({ models }) => models === 'any')
     if (passThrough.length === 0) return catalog
     return Object.freeze({ ...catalog, passThrough: new Set(passThrough.map(({ name }) => name)) })

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
-import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { DrainTimer } from '../../runtime/drain-timer.ts'
 import { lockInstance } from '../../runtime/instance-lock.ts'
 import { createLogBuffer, type LogBuffer } from '../../runtime/log-buffer.ts'
@@ -37,7 +36,6 @@ export async function openInstance(
   warnOfOpenFolder(sockets.folder, log)
   if (process.pid === 1) log.warn({}, ORPHANS_STAY)
   const warnings = createWarnings({ clock, log })
-  for (const problem of ineffectiveSettings(config)) log.warn({}, problem)
   stack.defer(watchOpenFiles(warnings, clock))
   const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }

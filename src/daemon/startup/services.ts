@@ -12,6 +12,8 @@ import type {
   InferenceServices,
   ReplayServices,
 } from '../../inference/services/services.ts'
+import { resolveCharges } from '../cascade/charges.ts'
+import { cascadeServices } from '../cascade/cascade-services.ts'
 import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
@@ -39,11 +41,12 @@ export interface DaemonServices {
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
-  { ledger, limits, refused, tokenCounter, endpointStats }: DaemonAccounting,
-  { registry, health }: DaemonProviders,
+  { ledger, limits, leases, refused, tokenCounter, endpointStats }: DaemonAccounting,
+  providers: DaemonProviders,
   broadcast: WorkerBroadcast,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
+  const { registry, health } = providers
   const metrics = createMetrics(clock)
   const tools = stack.use(
     await openMcpTools({
@@ -58,7 +61,8 @@ export async function buildServices(
     }),
   )
   const { configured } = tools
-  const accounting = new LocalAccounting(limits, ledger)
+  const accounting = new LocalAccounting(limits, ledger, leases)
+  resolveCharges(instance, ledger, providers)
   const inference: InferenceServices = {
     catalog: registry.catalog,
     providers: registry.providers,
@@ -78,6 +82,7 @@ export async function buildServices(
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
+    cascade: cascadeServices(config),
     attribution: config.attribution,
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }

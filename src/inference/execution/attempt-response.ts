@@ -84,7 +84,20 @@ export class AttemptFacts implements ResponseInfo {
       ...boundsJson(record.maxCostSoFar()),
       ...(this.#isEstimate ? { estimated: true } : {}),
       ...(limited === undefined ? {} : { limited }),
+      ...this.#place(),
       ...note,
+    }
+  }
+
+  /** Where it was answered and what held there, for a request that came from a broker below. */
+  #place(): object {
+    const { context, hop } = this.#shared
+    if (context.hop === undefined || hop === undefined) return {}
+    const { brokerId, policy } = hop
+    return {
+      broker: brokerId,
+      path: [...context.hop.path, brokerId],
+      ...(policy === undefined ? {} : { policy }),
     }
   }
 
@@ -101,6 +114,7 @@ export class AttemptFacts implements ResponseInfo {
       record.attempts.length === 0 &&
       !this.#isEstimate &&
       request.compressed === undefined &&
+      this.#shared.context.hop === undefined &&
       tokenCapAt(this.#shared, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())

@@ -1,5 +1,6 @@
 import type { Caller } from '../../auth/caller.ts'
 import type { Money } from '../../base/money.ts'
+import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Endpoint, ModelKind } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import type { ProviderCall, Provider, ProviderRoute, ProviderRequest } from '../../providers/provider.ts'
@@ -19,6 +20,8 @@ export interface RequestContext {
   readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
   /** The shape of the API that the caller speaks; OpenRouter's without it. */
   readonly shape?: ResponseShape | undefined
+  /** What a broker below says of it; absent for any other caller. */
+  readonly hop?: Hop | undefined
 }
 
 /** One request to a model, of whatever kind: all that the pipeline has to know of it. */

@@ -79,16 +79,42 @@ export function explainExclusion(
   return new BrokerError(error.code, `${error.message} (this caller is pinned to ${words})`, { cause: error })
 }
 
-function describe({ providers, models, isLocalOnly }: Restriction): string[] {
+function describe(restriction: Restriction): string[] {
+  const { providers, models, isLocalOnly, regions, noTraining, noRetention, maxHops } = restriction
   return [
     ...(providers === undefined ? [] : [`the providers ${[...providers].join(', ')}`]),
     ...(models === undefined ? [] : [`the models ${models.join(', ')}`]),
     ...(isLocalOnly ? ['providers on this host'] : []),
+    ...(regions === undefined ? [] : [`providers of ${[...regions].join(', ')}`]),
+    ...(noTraining === true ? ['providers known not to train on prompts'] : []),
+    ...(noRetention === true ? ['providers known to keep nothing'] : []),
+    ...(maxHops === undefined ? [] : [`at most ${maxHops} brokers above`]),
   ]
 }
 
-function mayUseProvider({ providers, isLocalOnly }: Restriction, provider: Provider): boolean {
-  return (providers?.has(provider.id) ?? true) && (!isLocalOnly || provider.isLocal)
+function mayUseProvider(restriction: Restriction, provider: Provider): boolean {
+  if (provider.isMother === true) return mayUseMother(restriction, provider)
+  const { providers, isLocalOnly, regions, noTraining, noRetention } = restriction
+  if (providers?.has(provider.id) === false || (isLocalOnly && !provider.isLocal)) return false
+  // What stays on this host goes to no company.
+  if (provider.isLocal) return true
+  const { privacy, company } = provider
+  if (noTraining === true && privacy?.trains !== false) return false
+  if (noRetention === true && privacy?.retains !== false) return false
+  return regions === undefined || (company?.headquarters !== undefined && regions.has(company.headquarters))
+}
+
+/** A broker above keeps to what is handed up to her, if she has shown that she does; on another host nothing is local. */
+function mayUseMother(restriction: Restriction, mother: Provider): boolean {
+  const { providers, isLocalOnly, regions, noTraining, noRetention, maxHops } = restriction
+  if (maxHops === 0 || (isLocalOnly && mother.isOnHost !== true)) return false
+  const needsHer =
+    isLocalOnly ||
+    regions !== undefined ||
+    noTraining === true ||
+    noRetention === true ||
+    providers?.has(mother.id) === false
+  return !needsHer || mother.attestsPolicy === true
 }
 
 function mayUseModel({ models }: Restriction, model: string): boolean {

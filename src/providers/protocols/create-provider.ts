@@ -22,6 +22,8 @@ export interface ProviderParts extends DispatcherParts {
   readonly proxy?: string | undefined
   /** Whether it runs on this host. */
   readonly isLocal?: boolean | undefined
+  /** Whether it is a broker above that runs on this host. */
+  readonly isOnHost?: boolean | undefined
   /** The timer of its timeouts, shared by all providers; the provider creates its own by default. */
   readonly timer?: DeadlineTimer | undefined
   readonly limits?: TimeLimits | undefined
@@ -55,6 +57,9 @@ export function createProvider(parts: ProviderParts): Provider {
     abortStopsBilling: definition.abortStopsBilling,
     abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
+    isMother: definition.quirks?.speaksCascade ?? false,
+    attestsPolicy: definition.attestsPolicy,
+    isOnHost: parts.isOnHost,
     isLocal: parts.isLocal ?? false,
     proxy: parts.proxy,
     privacy: definition.privacy,

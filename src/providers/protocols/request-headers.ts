@@ -32,8 +32,8 @@ const ROUTER_HEADERS = [
   'x-anthropic-beta',
 ] as const
 
-function routerHeaders({ headers: received, referer, title }: ProviderRequest): string[] {
-  const headers: string[] = []
+function routerHeaders({ headers: received, referer, title, hopHeaders = [] }: ProviderRequest): string[] {
+  const headers = [...hopHeaders]
   for (const name of ROUTER_HEADERS) {
     const value = received?.[name]
     if (typeof value === 'string') headers.push(name, value)

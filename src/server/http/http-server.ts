@@ -12,6 +12,7 @@ import {
   SERVER_TIMEOUTS,
   type RequestListener,
   type ServerTimeouts,
+  type TlsIdentity,
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
@@ -56,6 +57,8 @@ export interface HttpServerOptions {
    */
   readonly renderErrorAt?: ((path: string) => ErrorRenderer) | undefined
   readonly timeouts?: Partial<ServerTimeouts> | undefined
+  /** For a server that speaks TLS. */
+  readonly tls?: TlsIdentity | undefined
 }
 
 /**
@@ -88,6 +91,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
           timeouts,
           defaultsToJson: trustForwarded,
           renderErrorAt,
+          tls: options.tls,
         },
       )
     },

@@ -9,6 +9,7 @@ import type { ErrorRenderer } from '../http/errors/error-response.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
+import { getOutcomes } from './cascade/outcomes.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
 import { postCountTokens } from './dialects/count-tokens.ts'
@@ -175,6 +176,14 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     handle: getGeneration,
     summary: 'One of the caller’s own requests (same address, context and token), from the ledger',
     query: ['id'],
+  },
+  {
+    method: 'GET',
+    path: '/cascade/outcomes',
+    handle: getOutcomes,
+    summary:
+      'For a broker below: what became of requests that it sent, by its own id of them, with their costs',
+    query: ['request', 'wait_ms'],
   },
   {
     method: 'GET',

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { HttpServices, InferenceServices } from '../../../inference/services/services.ts'
 import { looksLikeCredential } from '../../../auth/caller-credentials.ts'
 import { bearerOf } from '../../../auth/verify-bearer.ts'
+import { LEASE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { FastRoute } from '../../../server/http/fast-path.ts'
 import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
@@ -117,8 +118,8 @@ function buildWorkerListener(
   return { server, drain: drainable(server.server), forward }
 }
 
-/** Headers that ask for a stored response. */
-const REPLAY_HEADERS = ['idempotency-key', 'x-openrouter-cache'] as const
+/** Headers that ask for what the primary alone keeps: stored responses, and leases. */
+const REPLAY_HEADERS = ['idempotency-key', 'x-openrouter-cache', LEASE_HEADER] as const
 
 /** Inference is served here, as it costs the most CPU. Responses stored for repeats are stored in one process, the primary. */
 function isServedHere(

@@ -14,6 +14,7 @@ import { fixedLimits, type LimitStore } from '../../../limits/limit-store.ts'
 import { createHealthRegistry } from '../../../providers/health/endpoint-health.ts'
 import { DEFAULT_LIMITS } from '../../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../../routing/plan-cache.ts'
+import { cascadeServices } from '../../cascade/cascade-services.ts'
 import { createConfiguredProviders } from '../../providers/configured-providers.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 import { createRemoteAccounting, type RemoteAccounting } from './remote-accounting-client.ts'
@@ -69,6 +70,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     rereadKeys(config, state)
     providers.add(found)
     providers.update(withoutServers(state.settings))
+    providers.setMothers(state.mothers)
     catalog.set(state.catalog)
   }
 
@@ -97,6 +99,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
+    cascade: cascadeServices(config),
     attribution: config.attribution,
     toolChats,
   }

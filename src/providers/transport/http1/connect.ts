@@ -1,5 +1,5 @@
 import { isIP, connect as connectPlain, type OnReadOpts, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { BaseUrl } from '../base-url.ts'
 import type { ProxyAddress } from '../proxy/proxy-address.ts'
 import { authorizationLine, connectToProxy, openTunnel, unreachableProxy } from '../proxy/tunnel.ts'
@@ -30,6 +30,8 @@ export interface SocketHandler {
 export interface TlsOptions {
   /** Certificates (PEM) that are trusted instead of the system's. */
   readonly ca?: string | readonly string[] | undefined
+  /** SHA-256 (hexadecimal) of the only certificate that is accepted, whoever issued it and for whatever name. */
+  readonly fingerprint?: string | undefined
 }
 
 /** Maximum bytes of one read of a socket; the memory is reused for the next read. */
@@ -55,7 +57,11 @@ export function createConnector(base: BaseUrl, tls: TlsOptions = {}, proxy?: Pro
   let session: Buffer | undefined
   const secure = (over: { readonly socket: Socket } | typeof address, handler: SocketHandler): Socket => {
     const socket = connectTls({ ...SOCKET_OPTIONS, ...tlsOptions(host, tls), ...over, session })
-    socket.on('secureConnect', () => handler.onReady())
+    socket.on('secureConnect', () => {
+      const fault = pinFault(socket, tls.fingerprint)
+      if (fault === undefined) handler.onReady()
+      else socket.destroy(fault)
+    })
     // The next connection saves a round trip with the session, which is only issued after the certificate was verified.
     socket.on('session', (fresh) => (session = fresh))
     socket.on('data', (bytes) => handler.onBytes(bytes, bytes.length))
@@ -106,15 +112,26 @@ function connectTunnelled(
   return socket
 }
 
-/** Certificates are always verified, even with NODE_TLS_REJECT_UNAUTHORIZED=0. */
-function tlsOptions(host: string, { ca }: TlsOptions): ConnectionOptions {
+/** Certificates are always verified, by an authority or by a pin, even with NODE_TLS_REJECT_UNAUTHORIZED=0. */
+function tlsOptions(host: string, { ca, fingerprint }: TlsOptions): ConnectionOptions {
   return {
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(ca === undefined ? {} : { ca: [ca].flat() }),
     ALPNProtocols: ['http/1.1'],
     minVersion: 'TLSv1.2',
-    rejectUnauthorized: true,
+    // A pinned certificate is compared as soon as the handshake is done, before any byte is sent.
+    rejectUnauthorized: fingerprint === undefined,
   }
+}
+
+/** Why the peer's certificate is not the pinned one; a resumed session presents none, and was verified when it began. */
+function pinFault(socket: TLSSocket, fingerprint: string | undefined): Error | undefined {
+  if (fingerprint === undefined || socket.isSessionReused()) return undefined
+  const presented = socket.getPeerCertificate().fingerprint256?.replaceAll(':', '').toLowerCase()
+  if (presented === fingerprint) return undefined
+  return new Error(
+    `the certificate has the fingerprint ${presented ?? 'of none'}, and ${fingerprint} is pinned`,
+  )
 }
 
 function connectSocket(

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { sendRenderedError, withRequestId, type ErrorRenderer } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
 import { FastResponse } from './fast-response.ts'
@@ -24,6 +25,8 @@ export const SERVER_TIMEOUTS: ServerTimeouts = {
   checkEveryMs: 5_000,
 }
 
+const TLS = { minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] } as const
+
 const MAX_HEADER_BYTES = 32 * 1024
 
 export type RequestListener = (request: FastRequest, response: FastResponse) => void
@@ -34,6 +37,14 @@ export interface NodeServerOptions {
   readonly defaultsToJson: boolean
   /** How errors of a path are rendered. */
   readonly renderErrorAt: (path: string) => ErrorRenderer
+  /** Certificate and key (PEM); the server then speaks TLS alone. */
+  readonly tls?: TlsIdentity | undefined
+}
+
+/** How a server proves who it is. */
+export interface TlsIdentity {
+  readonly cert: string
+  readonly key: string
 }
 
 /** Creates a `node:http` server that is stricter than Node's: requests that the request checks refuse never reach `handle`. */
@@ -42,24 +53,25 @@ export function createNodeServer(
   bodyLimit: number,
   options: NodeServerOptions,
 ): Server {
-  const { timeouts } = options
+  const { timeouts, tls } = options
   const serve = withRequestChecks(handle, options)
-  const server = createServer(
-    {
-      IncomingMessage: FastRequest,
-      ServerResponse: FastResponse,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: timeouts.headersMs,
-      requestTimeout: timeouts.requestMs,
-      keepAliveTimeout: timeouts.idleMs,
-      connectionsCheckingInterval: timeouts.checkEveryMs,
-      // The request checks do this, so that the error has our form.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      noDelay: true,
-    },
-    serve,
-  )
+  const settings = {
+    IncomingMessage: FastRequest,
+    ServerResponse: FastResponse,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.idleMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    // The request checks do this, so that the error has our form.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+  }
+  const server: Server =
+    tls === undefined
+      ? createServer(settings, serve)
+      : createTlsServer({ ...settings, ...tls, ...TLS }, serve)
   // One more than allowed, so that an excess is noticed instead of silently dropped.
   server.maxHeadersCount = MAX_HEADERS + 1
   server.on('checkContinue', continueIfAllowed(serve, bodyLimit))

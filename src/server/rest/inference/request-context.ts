@@ -2,12 +2,13 @@ import type { RequestContext } from '../../../inference/request/inference-reques
 import type { InferenceServices } from '../../../inference/services/services.ts'
 import type { HttpRequest } from '../../http/node/request-types.ts'
 import type { ApiShape } from '../shapes/api-shape.ts'
+import { readHop } from '../../../cascade/hop/read-hop.ts'
 import { authenticate } from '../../http/authenticate.ts'
 
-/** The caller of a request, with its attribution headers or the configured ones. Throws as `authenticate` does. */
+/** The caller of a request, with its attribution headers or the configured ones. Throws as `authenticate` and `readHop` do. */
 export function requestContextOf(
   request: HttpRequest,
-  { attribution }: InferenceServices,
+  { attribution, cascade }: InferenceServices,
   { responses }: ApiShape,
 ): RequestContext {
   const { headers } = request
@@ -17,6 +18,7 @@ export function requestContextOf(
     title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
     headers,
     shape: responses,
+    hop: cascade === undefined ? undefined : readHop(headers, cascade.brokerId),
   }
 }
 

@@ -1,10 +1,11 @@
-import { asBrokerError, withDetails } from '../../../base/errors.ts'
+import { asBrokerError, withDetails, type BrokerError } from '../../../base/errors.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { ReplayServices } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
-import { bytesOf, type HttpReply } from '../../http/node/request-types.ts'
+import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
@@ -32,11 +33,20 @@ export async function respond(
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
-    const failure = asBrokerError(error)
-    if (!sink.reportError(failure))
-      throw shape.readRequest === undefined ? error : withDetails(failure, { requestId: sink.id })
+    const failure = forBroker(asBrokerError(error), reply.request)
+    if (!sink.reportError(failure)) {
+      if (failure.code === 'internal') throw error
+      throw shape.readRequest === undefined ? failure : withDetails(failure, { requestId: sink.id })
+    }
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
+}
+
+/** A broker below is told how many attempts at providers were made: none, unless the error says so. */
+function forBroker(error: BrokerError, { headers }: HttpRequest): BrokerError {
+  const { metadata } = error.details
+  if (headers[CASCADE_HEADER] === undefined || metadata?.['attempts'] !== undefined) return error
+  return withDetails(error, { metadata: { ...metadata, attempts: 0 } })
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */

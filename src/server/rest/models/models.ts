@@ -8,6 +8,8 @@ import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName, isServed } from '../../../catalog/find-model.ts'
 import { listFormFor } from './list-forms.ts'
+import { motherRow } from './mother-row.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
 import { parametersTaken } from './supported-parameters.ts'
@@ -24,8 +26,10 @@ export function getModels(request: FastifyRequest, reply: FastifyReply, services
     const models = listedModels(request, services).filter(({ model }) => outputsOf(model).includes('text'))
     return form.list(models, query)
   }
-  const rows = sorted(filterModels(listedModels(request, services), query, services), query, services).map(
-    ({ row }) => row,
+  const listed = sorted(filterModels(listedModels(request, services), query, services), query, services)
+  const isForBroker = request.headers[CASCADE_HEADER] !== undefined
+  const rows = listed.map((each) =>
+    isForBroker ? { ...each.row, x_aibroker: motherRow(each, services.providers()) } : each.row,
   )
   return page(rows, query)
 }

@@ -29,7 +29,7 @@ export interface AccountingFacts {
 
 type AccountingMethod = Exclude<
   Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>,
-  'usage.query' | 'limits.near'
+  'ledger.reconcile' | 'usage.query' | 'limits.near'
 >
 
 /** Usage, the ledger and the limits. */
