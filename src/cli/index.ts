@@ -5,6 +5,7 @@ import type { Cli } from './cli.ts'
 import { completionCommand } from './shell-completion/completion.ts'
 import { configCommand } from './status/config.ts'
 import { contextsCommand } from './access/contexts.ts'
+import { dashboardCommand } from './status/dashboard.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { healthCommand } from './status/health.ts'
 import { infoCommand } from './status/info.ts'
@@ -34,6 +35,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   priorityCommand,
   configCommand,
   infoCommand,
+  dashboardCommand,
   healthCommand,
   logsCommand,
   serviceCommand,

@@ -60,6 +60,12 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number]
   /** The HTTP client for providers: our own, or undici where ours fails. */
   readonly httpClient: (typeof HTTP_CLIENTS)[number]
+  /** The proxies through which providers are reached, by the scheme of their addresses, and the hosts that are exempt. */
+  readonly networkProxy: {
+    readonly http: string | undefined
+    readonly https: string | undefined
+    readonly noProxy: string | undefined
+  }
   /** The attribution headers sent to OpenRouter for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
@@ -86,6 +92,7 @@ export interface Flags {
   readonly address?: string | undefined
   readonly port?: string | number | undefined
   readonly mother?: boolean | undefined
+  readonly dashboard?: boolean | undefined
   readonly openTcp?: boolean | undefined
   readonly workers?: string | number | undefined
 }
