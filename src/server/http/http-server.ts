@@ -17,7 +17,7 @@ import {
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
 import { allowOrigins, requireTokenOfPages, type AllowedOrigins } from './cors.ts'
-import { acceptCompressedBodies } from './compressed-body.ts'
+import { acceptCompressedBodies } from './node/compressed-body.ts'
 import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 

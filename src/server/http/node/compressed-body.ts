@@ -2,7 +2,7 @@ import { constants, createBrotliDecompress, createGunzip, createZstdDecompress }
 import { Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance } from 'fastify'
-import { BrokerError } from '../../base/errors.ts'
+import { BrokerError } from '../../../base/errors.ts'
 
 /** RFC 9659 limits the window of zstd in HTTP to 8 MB. */
 const ZSTD_WINDOW = { params: { [constants.ZSTD_d_windowLogMax]: 23 } }
