@@ -217,6 +217,6 @@ describe('a provider that speaks Anthropic’s protocol', () => {
       max_tokens: 64,
       messages: [{ role: 'user', content: 'break' }],
     })
-    await expect(stream.finalMessage()).rejects.toThrow()
+    await expect(stream.finalMessage()).rejects.toThrow(/./)
   })
 })

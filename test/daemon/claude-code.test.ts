@@ -38,22 +38,23 @@ function writesFile(path: string): (request: ReceivedRequest) => readonly Step[]
 }
 
 const IS_INSTALLED = hasClaudeCode()
-const NAME = IS_INSTALLED
-  ? 'Claude Code writes a file with a model of a provider of chat completions'
-  : 'Claude Code is not installed (set CLAUDE_CODE_PATH), so that its tool loop is not tested'
+if (!IS_INSTALLED) console.log('skipped: Claude Code is not installed; CLAUDE_CODE_PATH names its program')
 
-test.skipIf(!IS_INSTALLED)(NAME, async () => {
-  using folder = tempFolder()
-  const path = join(folder.path, 'note.txt')
-  await using upstream = await scriptedUpstream(writesFile(path))
-  await using broker = await startBroker({ env: openaiAt(upstream) })
-  const output = await runClaudeCode({
-    socketPath: broker.sockets.rest,
-    folder: folder.path,
-    model: 'gpt-4.1',
-    prompt: `Write a note to ${path}`,
-  })
-  expect(output).toContain('The file is written.')
-  expect(await readFile(path, 'utf8')).toBe('written by a model of another vendor\n')
-  expect(broker.rows().filter(({ status }) => status !== 'finished')).toEqual([])
-})
+test.skipIf(!IS_INSTALLED)(
+  'Claude Code writes a file with a model of a provider of chat completions',
+  async () => {
+    using folder = tempFolder()
+    const path = join(folder.path, 'note.txt')
+    await using upstream = await scriptedUpstream(writesFile(path))
+    await using broker = await startBroker({ env: openaiAt(upstream) })
+    const output = await runClaudeCode({
+      socketPath: broker.sockets.rest,
+      folder: folder.path,
+      model: 'gpt-4.1',
+      prompt: `Write a note to ${path}`,
+    })
+    expect(output).toContain('The file is written.')
+    expect(await readFile(path, 'utf8')).toBe('written by a model of another vendor\n')
+    expect(broker.rows().filter(({ status }) => status !== 'finished')).toEqual([])
+  },
+)

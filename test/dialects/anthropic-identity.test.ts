@@ -161,7 +161,7 @@ test('a request of the Messages API is the same after it was a chat', () => {
     }),
     { numRuns: 400 },
   )
-  expect(outcome.counterexample, String(outcome.errorInstance)).toBeNull()
+  expect({ found: outcome.counterexample, why: String(outcome.errorInstance) }).toMatchObject({ found: null })
 })
 
 test.each([

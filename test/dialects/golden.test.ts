@@ -155,24 +155,34 @@ function toChat(request: Body): object {
   return { request: JSON.parse(spliceFields(body, changes)) as unknown, dropped }
 }
 
-async function expectGolden(name: string, value: object): Promise<void> {
-  await expect(`${JSON.stringify(value, null, 2)}\n`).toMatchFileSnapshot(join(FOLDER, name))
+function golden(name: string): string {
+  return join(FOLDER, name)
+}
+
+function written(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`
 }
 
 describe('a chat as a request of the Messages API', () => {
   test.each(Object.entries(CHATS))('%s', async (name, chat) => {
-    await expectGolden(`chat-to-anthropic/${name}.json`, toAnthropic({ model: 'm', ...chat }))
+    await expect(written(toAnthropic({ model: 'm', ...chat }))).toMatchFileSnapshot(
+      golden(`chat-to-anthropic/${name}.json`),
+    )
   })
 
   test('a late system message becomes text of the user where the server takes none', async () => {
     const chat = { model: 'm', ...CHATS['late-system'] }
-    await expectGolden('chat-to-anthropic/late-system-refused.json', toAnthropic(chat, false))
+    await expect(written(toAnthropic(chat, false))).toMatchFileSnapshot(
+      golden('chat-to-anthropic/late-system-refused.json'),
+    )
   })
 })
 
 describe('a request of the Messages API as a chat', () => {
   test.each(Object.entries(MESSAGES))('%s', async (name, request) => {
-    await expectGolden(`anthropic-to-chat/${name}.json`, toChat({ model: 'm', max_tokens: 100, ...request }))
+    await expect(written(toChat({ model: 'm', max_tokens: 100, ...request }))).toMatchFileSnapshot(
+      golden(`anthropic-to-chat/${name}.json`),
+    )
   })
 
   test.each([

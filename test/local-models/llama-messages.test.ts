@@ -38,9 +38,7 @@ providers:
     await using client = anthropicClient(broker.sockets.rest, OLD_VERSION)
     const messages = [{ role: 'user' as const, content: 'Once upon a time' }]
     const ask = { model: 'stories', max_tokens: 16, messages, temperature: 0 } as never
-    const plain = await client.messages.create(
-      ask as { model: string; max_tokens: number; messages: typeof messages },
-    )
+    const plain = await client.messages.create(ask)
     const streamed = await client.messages.stream(ask).finalMessage()
     for (const { content, stop_reason, usage } of [plain, streamed]) {
       expect(content).toMatchObject([

@@ -40,7 +40,7 @@ function chatMessage(blocks: readonly Fields[], facts: ResponseFacts): Fields {
   )
   const details = blocks.filter(isThought).map((block, index) => thoughtDetail(block, index, facts))
   const thoughts = blocks.flatMap(({ type, thinking }) =>
-    type === 'thinking' ? [String(thinking ?? '')] : [],
+    type === 'thinking' ? [typeof thinking === 'string' ? thinking : ''] : [],
   )
   const calls = blocks.filter(({ type }) => type === 'tool_use').map(toolCall)
   return {
