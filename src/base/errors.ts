@@ -33,6 +33,8 @@ export const ERRORS = {
   'cannot-start': { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   /** The provider reports that this model can't serve this request, with any key. */
   'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'other-model' },
+  /** The endpoint's protocol has no place for a part of the request, which another endpoint may have. */
+  'not-carried': { http: 400, rpc: -32068, type: 'invalid_request', exit: 2, fallback: 'next' },
   'context-too-long': {
     http: 400,
     rpc: -32065,
@@ -63,8 +65,12 @@ export interface ErrorDetails {
   readonly status?: number | undefined
   /** What a provider's refusal is about, where its status does not say it: see `providers/errors/refusal-kinds.ts`. */
   readonly refusal?: string | undefined
+  /** Path of the request's field that is wrong: `messages[2].role`. */
+  readonly field?: string | undefined
   /** The provider's own error text, truncated. */
   readonly raw?: string | undefined
+  /** Of the request that failed, in the APIs whose error bodies have it. */
+  readonly requestId?: string | undefined
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number | undefined
   /** Headers that an HTTP server adds to the response. */

@@ -78,6 +78,8 @@ export interface Rates {
   readonly cachedInput?: Money | undefined
   /** Prompt tokens written to the provider's cache; without it they cost `input`. */
   readonly cacheWrite?: Money | undefined
+  /** Prompt tokens written to a cache that keeps them for an hour; without it they cost `cacheWrite`. */
+  readonly cacheWrite1h?: Money | undefined
   /** Without it reasoning tokens cost `output`. */
   readonly reasoning?: Money | undefined
   readonly audioInput?: Money | undefined

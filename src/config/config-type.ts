@@ -58,6 +58,12 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number]
   /** The HTTP client for providers: our own, or undici where ours fails. */
   readonly httpClient: (typeof HTTP_CLIENTS)[number]
+  /** The proxies through which providers are reached, by the scheme of their addresses, and the hosts that are exempt. */
+  readonly networkProxy: {
+    readonly http: string | undefined
+    readonly https: string | undefined
+    readonly noProxy: string | undefined
+  }
   /** The attribution headers sent to OpenRouter for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined

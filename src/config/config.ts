@@ -11,6 +11,7 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
+import { readNetworkProxy } from './network-proxy.ts'
 import { readTimeouts } from './timeouts.ts'
 
 export type { Config, Flags } from './config-type.ts'
@@ -72,6 +73,7 @@ export function loadConfig(options: {
     timeouts: readTimeouts(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, DEFAULT_SETTINGS.logLevel),
     httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, DEFAULT_SETTINGS.httpClient),
+    networkProxy: readNetworkProxy(settings),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
       title: settings.text('OPENROUTER_X_TITLE'),

@@ -23,6 +23,11 @@ const SWITCH = '`on` or `off`'
 const COUNT = 'whole number from 1'
 const D = DEFAULT_SETTINGS
 
+/** A proxy's URL without its credentials. */
+function shownUrl(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).origin
+}
+
 export const SETTINGS: readonly SettingRow[] = [
   {
     name: 'socket_dir',
@@ -126,6 +131,27 @@ export const SETTINGS: readonly SettingRow[] = [
     type: '`lean` or `undici`',
     default: D.httpClient,
     effect: 'The HTTP client for providers: our own, or undici where ours fails.',
+  },
+  {
+    name: 'http_proxy',
+    value: (c) => shownUrl(c.networkProxy.http),
+    variables: ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'],
+    type: 'URL',
+    effect: 'The proxy through which providers with `http://` addresses are reached, except on this host.',
+  },
+  {
+    name: 'https_proxy',
+    value: (c) => shownUrl(c.networkProxy.https),
+    variables: ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'],
+    type: 'URL',
+    effect: 'The proxy through which providers with `https://` addresses are reached.',
+  },
+  {
+    name: 'no_proxy',
+    value: (c) => c.networkProxy.noProxy,
+    variables: ['no_proxy', 'NO_PROXY'],
+    type: 'names, suffixes, addresses and networks with commas between',
+    effect: 'Hosts that are reached without a proxy; `*` is all of them.',
   },
   {
     name: 'most_open_requests',

@@ -96,7 +96,9 @@ function isExhausted(history: readonly AttemptFailure<unknown>[]): boolean {
 function wouldRepeatRefusal(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
   return history.some(({ candidate: failed, error }) => {
     const rule = ERRORS[error.code].fallback
-    if (rule === 'other-model') return candidate.model === failed.model
+    // What was not sent is refused by this provider alone.
+    const isOfModel = error.details.isUnsent !== true && candidate.model === failed.model
+    if (rule === 'other-model') return candidate.id === failed.id || isOfModel
     if (rule === 'larger') return (candidate.contextWindow ?? 0) <= (failed.contextWindow ?? 0)
     return false
   })

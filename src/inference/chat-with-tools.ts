@@ -10,6 +10,7 @@ import { parseChatRequest, type ChatRequest } from '../wire/openai/chat.ts'
 import { jsonBodyOf } from '../wire/json/json-body.ts'
 import { spliceFields } from '../wire/json/splice-fields.ts'
 import { splitTools, type McpToolEntry } from '../wire/openai/mcp-tools.ts'
+import { OPENROUTER_RESPONSES } from './response/response-shape.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import { mayCost } from './execution/attempt-errors.ts'
 import type { RequestContext } from './request/inference-request.ts'
@@ -94,7 +95,8 @@ async function openLoop(chat: OpenedWith): Promise<Loop | undefined> {
   if (list === undefined) return undefined
   const callerFunctions = new Set(callerTools.flatMap(functionName))
   const set = new ToolSelection(selectTools(list, entries), callerFunctions, limits.searchAbove)
-  const [budget, response] = [new ToolBudget(limits.maxCost), new ToolResponseWriter(sink, request.stream)]
+  const budget = new ToolBudget(limits.maxCost)
+  const response = new ToolResponseWriter(sink, request.stream, context.shape ?? OPENROUTER_RESPONSES)
   return { ...chat, set, callerTools, callerFunctions, limits, deadlineAt, budget, response }
 }
 

@@ -60,7 +60,9 @@ export function correctionOf(
   )
     return undefined
   const price = repricing.priceOf(endpoint)
-  const correctCost = price === undefined ? undefined : costOf(usage, price)
+  // An entry does not say how long the cache keeps what was written to it, on which the rate depends.
+  const isByLifetime = usage.cacheWrite > 0 && price?.cacheWrite1h !== undefined
+  const correctCost = price === undefined || isByLifetime ? undefined : costOf(usage, price)
   if (correctCost === undefined) return undefined
   const isPriced = entry.cost !== undefined || earlier.length > 0
   const before = earlier.reduce((sum, { cost }) => sum + (cost ?? ZERO), entry.cost ?? (ZERO as bigint))

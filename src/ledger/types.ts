@@ -10,6 +10,8 @@ export interface Usage {
   readonly completion: number
   readonly cachedPrompt: number
   readonly cacheWrite: number
+  /** Written to a cache that keeps them for an hour; inside `cacheWrite`. */
+  readonly cacheWrite1h?: number | undefined
   readonly reasoning: number
   readonly audioPrompt: number
   readonly audioCompletion: number

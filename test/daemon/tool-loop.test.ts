@@ -299,7 +299,7 @@ test('a limit that is reached after the first chunk ends the stream with an erro
   const answer = await chat(broker, { stream: true, tools: [{ ...mcp, max_cost_usd: '0.0009' }] })
   expect(answer.status).toBe(200)
   expect(answer.text).toContain('"content":"wait"')
-  expect(answer.text).toContain('"error":{"code":402')
+  expect(answer.text).toContain('"code":"insufficient_quota"')
   expect(answer.text).toContain('"may_cost":true')
   expect(answer.text).not.toContain('[DONE]')
   expect(broker.rows().map(({ kind, status }) => [kind, status])).toEqual([['chat', 'finished']])

@@ -16,8 +16,10 @@ import { mayListen, requireBearer, requireOwnPage } from '../../server/http/tcp-
 import {
   addAccountAndModelRoutes,
   addInferenceRoutes,
+  errorRendererAt,
   REST_PREFIXES,
   WEB_PREFIXES,
+  type RestPrefix,
 } from '../../server/rest/routes.ts'
 import type { Handlers, StreamHandlers } from '../../server/rpc/calls/handler-types.ts'
 import { prometheusText } from '../../server/rpc/prometheus.ts'
@@ -131,7 +133,7 @@ export function internalSocketPath(sockets: SocketPaths, server: string): string
 export interface RestListener {
   readonly name: string
   readonly path: string
-  readonly prefixes: readonly string[]
+  readonly prefixes: readonly RestPrefix[]
   /** The context of every caller on this socket, whatever its headers say. */
   readonly context?: string | undefined
 }
@@ -189,7 +191,7 @@ function buildRestListener({ name, prefixes, context }: RestListener, parts: Lis
   return { server, mcp: addMcp(server, options, parts) }
 }
 
-function addRestRoutes(server: FastifyInstance, prefixes: readonly string[], parts: ListenerParts): void {
+function addRestRoutes(server: FastifyInstance, prefixes: readonly RestPrefix[], parts: ListenerParts): void {
   const { services, http, replay } = parts
   addInferenceRoutes(server, prefixes, { services, http, replay })
   addAccountAndModelRoutes(server, prefixes, { services, http })
@@ -268,7 +270,15 @@ export function optionsFor(
 ): HttpServerOptions {
   const onResponse = (status: number): void => metrics.recordResponse(name, status)
   const callers = { bearerVerifier, proxies: config.proxies, rollsUp: config.rollsUp }
-  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onResponse }
+  return {
+    callers,
+    name,
+    bodyLimit: config.bodyLimitBytes,
+    trustForwarded: true,
+    logger: log,
+    onResponse,
+    renderErrorAt: errorRendererAt,
+  }
 }
 
 async function closeListeners(

@@ -24,7 +24,7 @@ import { definitionsOf } from '../../providers/definitions/configured.ts'
 import type { KeySetting } from '../../providers/keys/key-pool.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import { http1Upstream } from '../../providers/transport/http1/http1-upstream.ts'
-import { openAiProvider } from '../../providers/protocols/openai-provider.ts'
+import { createProvider } from '../../providers/protocols/create-provider.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import {
   createDeadlineTimer,
@@ -33,6 +33,7 @@ import {
   type DeadlineTimer,
 } from '../../providers/transport/timeouts.ts'
 import { testKeys } from '../../providers/checks/test-keys.ts'
+import { proxyFor, type ProxyAddress } from '../../providers/transport/proxy/proxy-address.ts'
 import { undiciUpstream, type Upstream } from '../../providers/transport/upstream.ts'
 
 export interface ConfiguredProvidersParts {
@@ -238,6 +239,7 @@ function fingerprintOf(
   return JSON.stringify([
     definition,
     setting?.server,
+    setting?.proxy,
     setting?.keyEnv,
     setting?.keys,
     setting?.timeouts,
@@ -264,15 +266,17 @@ function build(
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
   const limits = { ...DEFAULT_LIMITS, ...parts.config.timeouts, ...setting?.timeouts }
   const keys = keysFor(definition.id, setting, parts.config)
+  const proxy = proxyFor(parseBaseUrl(baseUrl), parts.config.networkProxy, setting?.proxy)
   const common = {
     definition,
     keys,
-    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
+    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts, proxy),
+    proxy: proxy?.shown,
     isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
   }
-  const provider = openAiProvider({
+  const provider = createProvider({
     ...common,
     health: parts.health,
     limits,
@@ -288,9 +292,10 @@ function upstreamAt(
   base: BaseUrl,
   { connectMs }: TimeLimits,
   { config, clock }: ConfiguredProvidersParts,
+  proxy: ProxyAddress | undefined,
 ): Upstream {
-  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
-  return http1Upstream(base, { clock, timeouts: { connectMs } })
+  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs }, proxy)
+  return http1Upstream(base, { clock, timeouts: { connectMs }, proxy })
 }
 
 function createServer(name: string, setting: ServerSetting, parts: ConfiguredProvidersParts): ManagedServer {

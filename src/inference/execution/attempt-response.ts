@@ -9,8 +9,8 @@ import { tokenCapAt } from '../budget/token-cap.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import type { ResponseSource } from '../response/response-sink.ts'
 import { boundsJson } from '../response/cost-json.ts'
-import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
-import { isObject } from '../../wire/json/json-body.ts'
+import type { ResponseInfo } from '../response/response-formatter.ts'
+import { OPENROUTER_RESPONSES, type ResponseShape } from '../response/response-shape.ts'
 import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -35,6 +35,10 @@ export class AttemptFacts implements ResponseInfo {
 
   get id(): string {
     return this.#shared.sink.id
+  }
+
+  get shape(): ResponseShape {
+    return shapeFor(this.#shared)
   }
 
   get created(): number {
@@ -104,6 +108,10 @@ export class AttemptFacts implements ResponseInfo {
   }
 }
 
+export function shapeFor({ context }: AttemptContext): ResponseShape {
+  return context.shape ?? OPENROUTER_RESPONSES
+}
+
 /** The last chunk of a response that ends because the budget affords no more, as from a model that reached its maximum length. */
 export function lastChunkOf(
   { sink, created }: AttemptContext,
@@ -122,21 +130,9 @@ export function lastChunkOf(
   } as ChatChunk
 }
 
-/**
- * Passes a response of another broker on as it is, unless other attempts here may have to be paid, too: then the bounds of
- * all of them replace its own.
- */
-export function verbatimWithBounds(record: RequestRecord): ResponseFormatter {
-  const pass = (json: string, response: ChatChunk): string => {
-    if (!record.mayOweOthers) return json
-    const envelope = isObject(response.x_aibroker) ? response.x_aibroker : {}
-    return JSON.stringify({ ...response, x_aibroker: { ...envelope, ...boundsJson(record.maxCostSoFar()) } })
-  }
-  return {
-    formatResponse: pass,
-    formatChunk: (json, chunk) => (isObject(chunk.usage) ? pass(json, chunk) : json),
-    finalChunk: () => undefined,
-  }
+/** The bounds of all attempts, where another broker's response cannot know them; see `verbatimFormatter`. */
+export function boundsBesides(record: RequestRecord): () => object | undefined {
+  return () => (record.mayOweOthers ? boundsJson(record.maxCostSoFar()) : undefined)
 }
 
 /** The legacy `x_aibroker` object: the endpoint that responded, those that were tried before, and the cost. */

@@ -10,11 +10,12 @@ import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import { capMaxTokens } from '../request/derived-body.ts'
 import type { BatchResponseHandler } from '../request/embedding-batches.ts'
 import type { ResponseFormatter } from '../response/response-formatter.ts'
+import { verbatimFormatter } from '../response/verbatim-response.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
 import type { UsageMeter } from '../usage/usage-meter.ts'
 import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
-import { AttemptFacts, lastChunkOf, verbatimWithBounds } from './attempt-response.ts'
+import { AttemptFacts, boundsBesides, lastChunkOf, shapeFor } from './attempt-response.ts'
 import { CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
 import type { RestOfStream } from './recovery/resumed-stream.ts'
 import type { Resumption } from './recovery/resumption.ts'
@@ -82,7 +83,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #createFormatter(): ResponseFormatter {
     const { displayName } = this.#provider
     const isResumption = this.#resumption !== undefined
-    if (this.#isVerbatim) return verbatimWithBounds(this.#shared.record)
+    if (this.#isVerbatim) return verbatimFormatter(shapeFor(this.#shared), boundsBesides(this.#shared.record))
     const facts = new AttemptFacts(this, this.#shared, displayName, isResumption)
     return this.#shared.request.kind.createFormatter(facts)
   }
@@ -117,6 +118,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
       body: ofRouters === undefined ? this.body : this.#capped(ofRouters.body),
       modelId: this.endpoint.modelId,
       stream: request.stream,
+      maxOutputTokens: this.endpoint.maxOutputTokens,
       isReasoningModel: request.kind.reasons(this.endpoint),
       hasAlternative: this.#hasAlternative(),
       deadlineAt,
@@ -342,6 +344,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const { id } = this.endpoint
     const { attempts } = record
     sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
+    const leftOut = this.#call?.leftOut
+    if (leftOut !== undefined) sink.setLeftOut?.(leftOut)
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
     this.#heldBack = []

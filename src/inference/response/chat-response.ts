@@ -1,6 +1,7 @@
 import { usdNumber } from '../../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
 import { extraFields, type ResponseInfo, type ResponseFormatter } from './response-formatter.ts'
+import type { ResponseShape } from './response-shape.ts'
 import { finishReasonsOf } from './finish-reason.ts'
 import { repairJson } from './repair-json.ts'
 import { plainTextResponse, PlainTextChunks } from './plain-text-response.ts'
@@ -15,8 +16,8 @@ export interface ChatFormatOptions {
 }
 
 /**
- * Formats chat responses, plain and streamed, as OpenRouter does, according to its OpenAPI document and to what its clients
- * were seen to accept.
+ * Formats chat responses, plain and streamed, with OpenRouter's fields, according to its OpenAPI document and to what its
+ * clients were seen to accept, in the shape of the API that the caller speaks.
  */
 export function chatFormatter(options: ChatFormatOptions): (info: ResponseInfo) => ResponseFormatter {
   return (info) => new ChatFormatter(info, options)
@@ -25,6 +26,8 @@ export function chatFormatter(options: ChatFormatOptions): (info: ResponseInfo) 
 /** `obfuscation` is the padding that OpenAI adds to its chunks to hide the length of words from the network. */
 const TOP_FIELDS = new Set('id object created model provider choices usage error obfuscation'.split(' '))
 const CHOICE_FIELDS = new Set(['index', 'message', 'delta', 'finish_reason', 'native_finish_reason'])
+const NULL_FINGERPRINT = { system_fingerprint: null }
+const SILENT = { index: 0, delta: { role: 'assistant', content: '' } }
 const MESSAGE_FIELDS = new Set(['role', 'content', 'refusal', 'tool_calls', ...reasoningFields()])
 
 function reasoningFields(): string[] {
@@ -35,8 +38,6 @@ class ChatFormatter implements ResponseFormatter {
   readonly #info: ResponseInfo
   readonly #hidesReasoning: boolean
   readonly #healsJson: boolean
-  /** The finish reasons of each choice, which are repeated in the chunk with the usage. */
-  #finishReasons: Map<number, object> | undefined
   /** The provider's own `created`, in Unix seconds. */
   #created: number | undefined
   #textChunks: PlainTextChunks | undefined
@@ -62,7 +63,7 @@ class ChatFormatter implements ResponseFormatter {
     const usage = this.#info.usage()
     return JSON.stringify({
       ...this.#head('chat.completion', response),
-      system_fingerprint: null,
+      ...(this.#info.shape.hasNullFingerprint ? NULL_FINGERPRINT : {}),
       ...extraFields(response, TOP_FIELDS),
       choices: (response.choices ?? []).map((choice, at) => this.#responseChoice(choice, at)),
       ...(usage === undefined
@@ -99,11 +100,7 @@ class ChatFormatter implements ResponseFormatter {
     return JSON.stringify({
       ...this.#head('chat.completion.chunk', {}),
       ...this.#tail,
-      choices: [...(this.#finishReasons ?? [])].map(([index, ending]) => ({
-        index,
-        delta: { role: 'assistant', content: '' },
-        ...ending,
-      })),
+      choices: this.#info.shape.usageChoices(SILENT),
       usage: { ...usageJson(usage, this.#info.costParts(usage), this.#usage), ...this.#sharedCost() },
       openrouter_metadata: this.#info.metadata(),
       x_aibroker: this.#info.envelope(),
@@ -143,7 +140,7 @@ class ChatFormatter implements ResponseFormatter {
         refusal: message.refusal ?? null,
         reasoning: null,
         ...this.#reasoning(message),
-        ...toolCalls(message, true),
+        ...wholeCalls(message),
         ...extraFields(message, MESSAGE_FIELDS),
       },
     }
@@ -152,16 +149,14 @@ class ChatFormatter implements ResponseFormatter {
   #chunkChoice(choice: ChatChoice, at: number): object {
     const delta = choice.delta ?? {}
     const ending = finishReasonsOf(choice)
-    const index = choice.index ?? at
-    if (typeof choice.finish_reason === 'string') (this.#finishReasons ??= new Map()).set(index, ending)
+    const { shape } = this.#info
     return {
-      index,
+      index: choice.index ?? at,
       delta: {
-        role: 'assistant',
-        content: delta.content ?? '',
+        ...shape.delta(delta.content, ending.finish_reason !== null),
         ...(typeof delta.refusal === 'string' ? { refusal: delta.refusal } : {}),
         ...this.#reasoning(delta),
-        ...toolCalls(delta, false),
+        ...callPieces(delta, shape),
         ...extraFields(delta, MESSAGE_FIELDS),
       },
       ...extraFields(choice, CHOICE_FIELDS),
@@ -190,19 +185,37 @@ function createdAt({ created }: ChatChunk): number | undefined {
   return typeof created === 'number' && Number.isInteger(created) ? created : undefined
 }
 
-/** Calls in an unstreamed response carry their index and have arguments; every piece of a call in a stream has its type. */
-function toolCalls({ tool_calls: calls }: ChatDelta, whole: boolean): object {
-  if (!Array.isArray(calls) || calls.length === 0) return {}
-  return {
-    tool_calls: calls.map((call: Readonly<Record<string, unknown>>, index) => {
-      const known = extraFields(call, new Set(['function']))
-      const named = extraFields(objectOf(call['function']), NONE)
-      const given = whole ? { arguments: '{}', ...named } : named
-      return { index, type: 'function', ...known, function: given }
-    }),
-  }
+/** Calls in an unstreamed response carry their index and have arguments. */
+function wholeCalls({ tool_calls: calls }: ChatDelta): object {
+  return callsWith(calls, (call, index) => ({
+    index,
+    type: 'function',
+    ...extraFields(call, FUNCTION),
+    function: { arguments: '{}', ...functionOf(call) },
+  }))
 }
 
+function callPieces({ tool_calls: calls }: ChatDelta, shape: ResponseShape): object {
+  return callsWith(calls, (call, index) => ({
+    index,
+    ...shape.callType(typeof call['id'] === 'string'),
+    ...extraFields(call, FUNCTION),
+    function: functionOf(call),
+  }))
+}
+
+type Call = Readonly<Record<string, unknown>>
+
+function callsWith(calls: ChatDelta['tool_calls'], write: (call: Call, index: number) => object): object {
+  if (!Array.isArray(calls) || calls.length === 0) return {}
+  return { tool_calls: calls.map(write) }
+}
+
+function functionOf(call: Call): object {
+  return extraFields(objectOf(call['function']), NONE)
+}
+
+const FUNCTION: ReadonlySet<string> = new Set(['function'])
 const NONE: ReadonlySet<string> = new Set()
 
 function objectOf(value: unknown): object {

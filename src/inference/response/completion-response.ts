@@ -3,9 +3,10 @@ import type { ResponseInfo, ResponseFormatter } from './response-formatter.ts'
 import { finishReasonsOf } from './finish-reason.ts'
 import { usageJson } from './usage-json.ts'
 
+const SILENT = { index: 0, text: '', logprobs: null, reasoning: null }
+
 /** Formats a chat response as a text completion, plain and streamed. */
 export function completionFormatter(info: ResponseInfo): ResponseFormatter {
-  const finishReasons = new Map<number, object>()
   let reported: unknown
   /** The provider's own `created`, in Unix seconds. */
   let createdAt: number | undefined
@@ -25,12 +26,10 @@ export function completionFormatter(info: ResponseInfo): ResponseFormatter {
     return counts === undefined ? {} : { usage: usageJson(counts, info.costParts(counts), reported) }
   }
   const choiceOf = (choice: ChatChoice, at: number): object => {
-    const index = choice.index ?? at
-    if (typeof choice.finish_reason === 'string') finishReasons.set(index, finishReasonsOf(choice))
     const { content, reasoning, reasoning_content } = choice.message ?? choice.delta ?? {}
     const thought = reasoning ?? reasoning_content
     return {
-      index,
+      index: choice.index ?? at,
       text: textOf(content),
       logprobs: null,
       ...finishReasonsOf(choice),
@@ -44,7 +43,7 @@ export function completionFormatter(info: ResponseInfo): ResponseFormatter {
       const choices = (response.choices ?? []).map(choiceOf)
       return JSON.stringify({
         ...head(response),
-        system_fingerprint: null,
+        ...(info.shape.hasNullFingerprint ? { system_fingerprint: null } : {}),
         choices,
         ...usage(),
         openrouter_metadata: info.metadata(),
@@ -59,17 +58,10 @@ export function completionFormatter(info: ResponseInfo): ResponseFormatter {
         : JSON.stringify({ ...head(chunk), choices: choices.map(choiceOf) })
     },
     finalChunk() {
-      const choices = [...finishReasons].map(([index, ending]) => ({
-        index,
-        text: '',
-        logprobs: null,
-        ...ending,
-        reasoning: null,
-      }))
       if (info.usage() === undefined) return undefined
       return JSON.stringify({
         ...head({}),
-        choices,
+        choices: info.shape.usageChoices(SILENT),
         ...usage(),
         openrouter_metadata: info.metadata(),
         x_aibroker: info.envelope(),

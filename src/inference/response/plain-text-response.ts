@@ -23,7 +23,7 @@ export function plainTextResponse(json: string, response: ChatChunk, info: Respo
   const message = choice.message ?? {}
   if ((choice.index ?? 0) !== 0 || !isText(message)) return undefined
   const began = Number.isInteger(created) ? (created as number) : info.created
-  const service = tier === null || tier === undefined ? '' : `,"service_tier":${JSON.stringify(tier)}`
+  const service = tier === null || tier === undefined ? '' : `"service_tier":${JSON.stringify(tier)},`
   const marks = message.annotations === undefined ? '' : ',"annotations":[]'
   const usage = info.usage()
   const counts =
@@ -31,7 +31,7 @@ export function plainTextResponse(json: string, response: ChatChunk, info: Respo
   return (
     `{"id":${jsonText(info.id)},"object":"chat.completion","created":${began},` +
     `"model":${jsonText(info.model)},"provider":${jsonText(info.provider)},` +
-    `"system_fingerprint":${valueText(response.system_fingerprint)}${service},` +
+    `${fingerprintText(response.system_fingerprint, info)}${service}` +
     `"choices":[{"index":0,"logprobs":null,${finishReasonsJson(choice)},` +
     `"message":{"role":"assistant","content":${literalOf(message.content, json)},"refusal":null,"reasoning":null${marks}}}]` +
     `${counts},"x_aibroker":${info.envelopeText()}}`
@@ -55,8 +55,11 @@ function isText(message: ChatDelta & { annotations?: unknown }): message is Text
   )
 }
 
-function valueText(value: unknown): string {
-  return typeof value === 'string' ? jsonText(value) : JSON.stringify(value ?? null)
+/** The member with the comma after it; empty where a shape leaves out what the provider does not send. */
+function fingerprintText(value: unknown, { shape }: ResponseInfo): string {
+  if (typeof value === 'string') return `"system_fingerprint":${jsonText(value)},`
+  const isAbsent = value === undefined || value === null
+  return isAbsent && !shape.hasNullFingerprint ? '' : `"system_fingerprint":${JSON.stringify(value ?? null)},`
 }
 
 function literalOf(content: string, json: string): string {

@@ -2,19 +2,33 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { ConcurrencyLimit } from '../../inference/admission/concurrency-limit.ts'
-import type { HttpReply, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
-import { sendRenderedError, type RenderedError } from './errors/error-response.ts'
+import type {
+  Guard,
+  HttpReply,
+  HttpRequest,
+  MatchedRoute,
+  RouteConfig,
+  ServerSettings,
+} from './node/request-types.ts'
+import { sendRenderedError, type ErrorRenderer, type RenderedError } from './errors/error-response.ts'
 import type { RequestListener } from './node/node-server.ts'
 import type { FastRequest } from './node/fast-request.ts'
 import { bearerOf } from '../../auth/verify-bearer.ts'
 
 /** A route of the fast path. What it throws is rendered like any error of its server. */
 export interface FastRoute {
+  /** How its errors are rendered; as the server does without it. */
+  readonly renderError?: ErrorRenderer | undefined
   /** Admits requests before their bodies are read. */
   readonly limit: ConcurrencyLimit
   /** Called with a request that `limit` refuses. */
   onRefused?(request: HttpRequest, refusal: unknown): void
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
+}
+
+/** Its options are built once for all requests. */
+interface AddedRoute extends FastRoute {
+  readonly options: MatchedRoute
 }
 
 /** What the fast path shares with the rest of its server. */
@@ -34,10 +48,10 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
  * and three times that of the first request in a while.
  */
 export class FastPath {
-  readonly #routes = new Map<string, FastRoute>()
+  readonly #routes = new Map<string, AddedRoute>()
 
   add(url: string, route: FastRoute): void {
-    this.#routes.set(url, route)
+    this.#routes.set(url, { ...route, options: { url, config: configOf(route) } })
   }
 
   /** Serves the requests that qualify, and passes the others on to Fastify. */
@@ -46,7 +60,7 @@ export class FastPath {
       const { url = '' } = request
       const route = request.method === 'POST' ? this.#routes.get(url) : undefined
       if (route === undefined || !qualifies(request, options)) return fastify(request, response)
-      return serve(new FastPathRequest(request, url, options.settings), response, route, options)
+      return serve(new FastPathRequest(request, route.options, options.settings), response, route, options)
     }
   }
 }
@@ -57,9 +71,14 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
   server.route({
     method: 'POST',
     url,
+    config: configOf(route),
     onRequest: admissionHook(route),
     handler: (request, reply) => route.handle(request, reply),
   })
+}
+
+function configOf({ renderError }: FastRoute): RouteConfig {
+  return renderError === undefined ? {} : { renderError }
 }
 
 /** Admits or refuses a request before its body is read. */
@@ -142,15 +161,15 @@ class FastPathRequest implements HttpRequest {
   readonly socket: Socket
   readonly raw: FastRequest
   readonly server: ServerSettings
-  readonly routeOptions: { readonly url: string }
+  readonly routeOptions: MatchedRoute
   body: Uint8Array | undefined
 
-  constructor(raw: FastRequest, url: string, server: ServerSettings) {
+  constructor(raw: FastRequest, route: MatchedRoute, server: ServerSettings) {
     this.raw = raw
     this.headers = raw.headers
     this.socket = raw.socket
     this.server = server
-    this.routeOptions = { url }
+    this.routeOptions = route
   }
 }
 

@@ -1,7 +1,12 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { renderError, withRequestId, type RenderedError } from './errors/error-response.ts'
-import type { CallerRules, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
+import {
+  renderError,
+  withRequestId,
+  type ErrorRenderer,
+  type RenderedError,
+} from './errors/error-response.ts'
+import type { CallerRules, Guard, HttpRequest, RouteConfig, ServerSettings } from './node/request-types.ts'
 import {
   createNodeServer,
   SERVER_TIMEOUTS,
@@ -17,6 +22,7 @@ declare module 'fastify' {
   interface FastifyInstance extends ServerSettings {
     readonly fastPath: FastPath
   }
+  interface FastifyContextConfig extends RouteConfig {}
 }
 
 /** The part of a logger that a server needs; pino has it. */
@@ -40,8 +46,11 @@ export interface HttpServerOptions {
   readonly onResponse?: ((status: number) => void) | undefined
   /** Wraps the routes: what it returns handles each request that the request checks let pass. */
   readonly wrap?: ((serve: RequestListener) => RequestListener) | undefined
-  /** How this server renders errors, if not in OpenRouter's form. */
-  readonly render?: ((thrown: unknown) => RenderedError) | undefined
+  /**
+   * How errors of a path are rendered whose route does not say so, and of a path without a route; in OpenRouter's form without
+   * it. `path` may have a query.
+   */
+  readonly renderErrorAt?: ((path: string) => ErrorRenderer) | undefined
   readonly timeouts?: Partial<ServerTimeouts> | undefined
 }
 
@@ -53,6 +62,7 @@ export interface HttpServerOptions {
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { bodyLimit, trustForwarded, guards = [], onResponse, wrap = (serve) => serve } = options
+  const { renderErrorAt = renderAsOpenRouter } = options
   const timeouts = { ...SERVER_TIMEOUTS, ...options.timeouts }
   const settings = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
   const render = errorRenderer(options, settings)
@@ -64,6 +74,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, {
         timeouts,
         defaultsToJson: trustForwarded,
+        renderErrorAt,
       })
     },
     bodyLimit,
@@ -122,15 +133,18 @@ function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['repor
 }
 
 function errorRenderer(
-  { bodyLimit, render = renderError }: HttpServerOptions,
+  { bodyLimit, renderErrorAt = renderAsOpenRouter }: HttpServerOptions,
   { reportBug }: ServerSettings,
 ) {
   return (request: HttpRequest, thrown: unknown): RenderedError => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
+    const render = request.routeOptions.config?.renderError ?? renderErrorAt(request.raw.url ?? '')
     return withRequestId(render(error))
   }
 }
+
+const renderAsOpenRouter = (): ErrorRenderer => renderError
 
 function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
   const { 'x-request-id': id, ...others } = headers

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { money } from '../../../src/base/money.ts'
 import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
 import { plainTextResponse } from '../../../src/inference/response/plain-text-response.ts'
+import { OPENROUTER_RESPONSES } from '../../../src/inference/response/response-shape.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
 const info = {
@@ -11,6 +12,7 @@ const info = {
   provider: 'Acme “the best”',
   model: 'acme/one',
   isCombined: false,
+  shape: OPENROUTER_RESPONSES,
   costParts: () => ({ whole: money(3n), prompt: money(1n), completion: money(2n) }),
   cost: () => money(3n),
   metadata: () => undefined,

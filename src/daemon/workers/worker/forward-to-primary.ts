@@ -1,7 +1,8 @@
 import { Agent, request as send, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { BrokerError } from '../../../base/errors.ts'
-import { renderError, sendRenderedError } from '../../../server/http/errors/error-response.ts'
+import { sendRenderedError } from '../../../server/http/errors/error-response.ts'
+import { errorRendererAt } from '../../../server/rest/routes.ts'
 
 /** Carries the peer address to the primary's internal TCP listener, which can't see it. A value sent by a caller is dropped. */
 export const PEER_HEADER = 'x-aibroker-peer'
@@ -39,7 +40,8 @@ export function createForwarder(internalSocket: string): Forwarder {
     outgoing.once('response', (incoming) => sendResponse(incoming, response))
     outgoing.on('error', () => {
       // A server that refuses a body may stop reading it; its response is then already being sent.
-      if (!response.headersSent) sendRenderedError(response, renderError(notAvailable()))
+      if (!response.headersSent)
+        sendRenderedError(response, errorRendererAt(request.url ?? '')(notAvailable()))
     })
     response.once('close', () => outgoing.destroy())
     return outgoing

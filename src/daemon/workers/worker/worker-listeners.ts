@@ -7,7 +7,12 @@ import type { Clock } from '../../../base/clock.ts'
 import type { FastRoute } from '../../../server/http/fast-path.ts'
 import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../server/http/node/request-types.ts'
-import { addInferenceRoutes, INFERENCE_ROUTES, REST_PREFIXES } from '../../../server/rest/routes.ts'
+import {
+  addInferenceRoutes,
+  INFERENCE_ROUTES,
+  REST_PREFIXES,
+  type RestPrefix,
+} from '../../../server/rest/routes.ts'
 import { bindTcp, bindSharedUnixSocket } from '../../../runtime/bind.ts'
 import type { DrainTimer } from '../../../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../../../runtime/drain.ts'
@@ -83,11 +88,13 @@ async function openTcp(
 /** Serves what a worker can serve, and forwards the rest to the primary's internal listener of the same name. */
 function buildWorkerListener(
   options: HttpServerOptions,
-  prefixes: readonly string[],
+  prefixes: readonly RestPrefix[],
   { services, http, sockets }: WorkerListenerParts,
 ): OpenWorkerListener {
   const forward = createForwarder(internalSocketPath(sockets, options.name))
-  const servedPaths = new Set(prefixes.flatMap((prefix) => INFERENCE_ROUTES.map(({ path }) => prefix + path)))
+  const servedPaths = new Set(
+    prefixes.flatMap((prefix) => INFERENCE_ROUTES.map(({ path }) => prefix.path + path)),
+  )
   const server = createHttpServer({
     ...options,
     wrap: (serve) => (request, response) => {

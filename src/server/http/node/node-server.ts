@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { renderError, sendRenderedError, withRequestId } from '../errors/error-response.ts'
+import { sendRenderedError, withRequestId, type ErrorRenderer } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
 import { FastResponse } from './fast-response.ts'
 import { sendErrorToSocket } from '../errors/protocol-errors.ts'
@@ -32,15 +32,18 @@ export interface NodeServerOptions {
   readonly timeouts: ServerTimeouts
   /** Whether a body without a content type is taken for JSON: not over TCP, where a page can send one to another origin. */
   readonly defaultsToJson: boolean
+  /** How errors of a path are rendered. */
+  readonly renderErrorAt: (path: string) => ErrorRenderer
 }
 
 /** Creates a `node:http` server that is stricter than Node's: requests that the request checks refuse never reach `handle`. */
 export function createNodeServer(
   handle: RequestListener,
   bodyLimit: number,
-  { timeouts, defaultsToJson }: NodeServerOptions,
+  options: NodeServerOptions,
 ): Server {
-  const serve = withRequestChecks(handle, Math.floor(timeouts.idleMs / 1000), defaultsToJson)
+  const { timeouts } = options
+  const serve = withRequestChecks(handle, options)
   const server = createServer(
     {
       IncomingMessage: FastRequest,
@@ -66,18 +69,33 @@ export function createNodeServer(
 
 function withRequestChecks(
   handle: RequestListener,
-  keepAliveS: number,
-  defaultsToJson: boolean,
+  { timeouts, defaultsToJson, renderErrorAt }: NodeServerOptions,
 ): RequestListener {
+  const keepAliveS = Math.floor(timeouts.idleMs / 1000)
   return (request, response) => {
     response.keepAliveS = keepAliveS
     const rejection = rejectReason(request)
     if (rejection !== undefined) {
-      sendRenderedError(response, withRequestId(renderError(rejection)), { connection: 'close' })
+      const render = renderErrorAt(request.url ?? '')
+      sendRenderedError(response, withRequestId(render(rejection)), { connection: 'close' })
       return
     }
     if (defaultsToJson) defaultToJson(request.headers)
+    if (request.headers.authorization === undefined) readKeyHeaders(request.headers)
     handle(request, response)
+  }
+}
+
+/** The headers in which clients of Anthropic and Google show their key. */
+const KEY_HEADERS = ['x-api-key', 'x-goog-api-key'] as const
+
+/** A caller's token may come in any of these headers; from here on it is a bearer token. */
+function readKeyHeaders(headers: IncomingHttpHeaders): void {
+  for (const name of KEY_HEADERS) {
+    const key = headers[name]
+    if (typeof key !== 'string' || key === '') continue
+    headers.authorization = `Bearer ${key}`
+    return
   }
 }
 

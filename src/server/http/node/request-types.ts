@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ErrorRenderer } from '../errors/error-response.ts'
 import type { BearerVerifier } from '../../../auth/verify-bearer.ts'
 
 /** How a server identifies callers. */
@@ -34,7 +35,20 @@ export interface HttpRequest {
   /** Bytes; `undefined` without a body. */
   readonly body: unknown
   readonly server: ServerSettings
-  readonly routeOptions: { readonly url?: string | undefined }
+  readonly routeOptions: MatchedRoute
+}
+
+/** The route that a request matched; empty when there is none. */
+export interface MatchedRoute {
+  /** The pattern of its path. */
+  readonly url?: string | undefined
+  readonly config?: RouteConfig | undefined
+}
+
+/** What a route adds to Fastify's configuration of it. */
+export interface RouteConfig {
+  /** How the route renders its errors; as its server does without it. */
+  readonly renderError?: ErrorRenderer | undefined
 }
 
 /** The part of a reply that a route of the fast path may use. Fastify's reply has it too. */

@@ -55,7 +55,10 @@ function info(facts: InfoFacts, caller: RpcCaller): Result<'info'> {
     is_mother: facts.isMother,
     mother_count: 0,
     uptime_s: facts.uptimeMs() / 1000,
-    providers: [...providers.values()].map((provider) => providerRow(provider, models)),
+    providers: [...providers.values()].map((provider) => ({
+      ...providerRow(provider, models),
+      ...(seen === undefined && provider.proxy !== undefined ? { proxy: provider.proxy } : {}),
+    })),
     models: models.filter((model) => isAvailable(model, providers)).length,
     routing_strategy: services.strategy,
     open_requests:
