@@ -97,6 +97,7 @@ test('each variable and flag of the page changes its setting', () => {
         '--address': 'address',
         '--port': 'port',
         '--mother': 'mother',
+        '--dashboard': 'dashboard',
         '--open-tcp': 'openTcp',
         '--workers': 'workers',
       }[variable]
