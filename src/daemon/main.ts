@@ -76,7 +76,7 @@ async function run(flags: Flags): Promise<void> {
 /** The dashboard is a process of its own, which ends with this one. It works without the broker's help, and the broker without it. */
 function startDashboard(): void {
   const program = fileURLToPath(new URL('../../bin/hero_aibroker_admin.js', import.meta.url))
-  const child = spawn(process.execPath, [program, '--port', DASHBOARD_PORT, '--any-port'], {
+  const child = spawn(process.execPath, [program, `--port=${DASHBOARD_PORT}`, `--any-port`], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   // It tells its own errors.

@@ -58,9 +58,9 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
     })
     const env = {
       OPENAI_API_KEY: 'sk-very-secret',
-      OPENAI_BASE_URL: upstream.baseUrl,
+      AIBROKER_OPENAI_URL: upstream.baseUrl,
       GROQ_API_KEY: 'gsk-very-secret',
-      GROQ_BASE_URL: upstream.baseUrl,
+      AIBROKER_GROQ_URL: upstream.baseUrl,
     }
     dashboard = await openDashboard({ folder: folder.path, env })
     await dashboard.broker.rpc('limits.set', {
@@ -272,7 +272,8 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
   })
 
   test('the first view is under 200 kB compressed', async () => {
-    const { loaded, context } = await loggedIn()
+    const { page, loaded, context } = await loggedIn()
+    await page.locator('canvas').waitFor()
     const assets = join(import.meta.dirname, '../../dist/dashboard-app/assets')
     const names = new Set(
       loaded.filter((url) => url.includes('/assets/')).map((url) => url.split('/').at(-1) ?? ''),
