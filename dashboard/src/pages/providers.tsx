@@ -25,7 +25,12 @@ export function Providers() {
     set.mutate({ provider: provider.name, priority })
   }
   const sorted = (list: readonly Provider[]): Provider[] =>
-    list.toSorted((a, b) => Number(b.keys > 0) - Number(a.keys > 0) || (a.priority ?? 1e7) - (b.priority ?? 1e7) || a.name.localeCompare(b.name))
+    list.toSorted(
+      (a, b) =>
+        Number(b.keys > 0) - Number(a.keys > 0) ||
+        (a.priority ?? 1e7) - (b.priority ?? 1e7) ||
+        a.name.localeCompare(b.name),
+    )
   return (
     <>
       <PageHead title={t.pages.providers} />
