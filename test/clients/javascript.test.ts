@@ -127,7 +127,7 @@ describe.each(PREFIXES)('@langchain/openai on %s', (prefix) => {
   })
 
   test('joins the pieces of a tool call', async () => {
-    const message = await joined('tools', chat().bindTools([weather]) as unknown as ChatOpenAI)
+    const message = await joined('tools', chat().bindTools([weather]))
     expect(message?.tool_calls).toMatchObject([{ id: 'call_1', name: 'weather', args: { city: 'Ghent' } }])
     expect(message?.response_metadata).toMatchObject({ finish_reason: 'tool_calls' })
   })
