@@ -1,7 +1,7 @@
 import { BrokerError } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import { truncate } from '../../base/text.ts'
-import { validateBaseUrl } from '../../base/validate-base-url.ts'
+import { validateBaseUrl } from '../../base/urls/validate-base-url.ts'
 import type { SettingsRecord } from '../../store/settings/settings-store.ts'
 
 /** A broker above this one, as it was registered. One of `address`, `url` and `socket` says where it is. */

@@ -1,5 +1,5 @@
-import { PROXY_URL_FORMS, validateProxyUrl } from '../../base/proxy-url.ts'
-import { BASE_URL_FORMS, validateBaseUrl } from '../../base/validate-base-url.ts'
+import { PROXY_URL_FORMS, validateProxyUrl } from '../../base/urls/proxy-url.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../../base/urls/validate-base-url.ts'
 import { redactUrl } from '../../base/text.ts'
 import { providerNameError } from './model-rows.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from '../provider-setting.ts'

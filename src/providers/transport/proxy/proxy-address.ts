@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { validateProxyUrl } from '../../../base/proxy-url.ts'
+import { validateProxyUrl } from '../../../base/urls/proxy-url.ts'
 import { Secret } from '../../../base/secret.ts'
 import { isLocalUrl, type BaseUrl } from '../base-url.ts'
 

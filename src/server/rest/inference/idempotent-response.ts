@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../../base/errors.ts'
 import { callerKey } from '../../../auth/caller.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
-import { createReshaper } from '../../../inference/response/verbatim-response.ts'
+import { createReshaper } from '../../../inference/response/formats/verbatim-response.ts'
 import type { ResponseSource, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
   MAX_STORED_CHARACTERS,

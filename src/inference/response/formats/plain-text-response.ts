@@ -1,9 +1,9 @@
-import { jsonText } from '../../base/text.ts'
-import type { ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
-import { stringSpanOf } from '../../wire/json/json-fields.ts'
-import type { ResponseInfo } from './response-formatter.ts'
-import { finishReasonsJson } from './finish-reason.ts'
-import { usageJsonText } from './usage-json.ts'
+import { jsonText } from '../../../base/text.ts'
+import type { ChatChunk, ChatDelta } from '../../../wire/openai/chat.ts'
+import { stringSpanOf } from '../../../wire/json/json-fields.ts'
+import type { ResponseInfo } from '../response-formatter.ts'
+import { finishReasonsJson } from '../finish-reason.ts'
+import { usageJsonText } from '../usage-json.ts'
 
 /**
  * Fast path for an unstreamed response that is one text and nothing else, as nearly all are: the text is copied from the

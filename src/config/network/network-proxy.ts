@@ -1,6 +1,6 @@
-import { PROXY_URL_FORMS, validateProxyUrl } from '../base/proxy-url.ts'
-import type { Config } from './config-type.ts'
-import type { Settings } from './settings.ts'
+import { PROXY_URL_FORMS, validateProxyUrl } from '../../base/urls/proxy-url.ts'
+import type { Config } from '../config-type.ts'
+import type { Settings } from '../settings.ts'
 
 /** The proxies that the variables of curl, Go and Python name. In lower case they win, as there. */
 export function readNetworkProxy(settings: Settings): Config['networkProxy'] {

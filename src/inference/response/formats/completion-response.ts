@@ -1,7 +1,7 @@
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import type { ResponseInfo, ResponseFormatter } from './response-formatter.ts'
-import { finishReasonsOf } from './finish-reason.ts'
-import { usageJson } from './usage-json.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import type { ResponseInfo, ResponseFormatter } from '../response-formatter.ts'
+import { finishReasonsOf } from '../finish-reason.ts'
+import { usageJson } from '../usage-json.ts'
 
 const SILENT = { index: 0, text: '', logprobs: null, reasoning: null }
 

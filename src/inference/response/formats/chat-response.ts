@@ -1,11 +1,11 @@
-import { usdNumber } from '../../base/money.ts'
-import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
-import { extraFields, type ResponseInfo, type ResponseFormatter } from './response-formatter.ts'
-import type { ResponseShape } from './response-shape.ts'
-import { finishReasonsOf } from './finish-reason.ts'
-import { repairJson } from './repair-json.ts'
+import { usdNumber } from '../../../base/money.ts'
+import type { ChatChoice, ChatChunk, ChatDelta } from '../../../wire/openai/chat.ts'
+import { extraFields, type ResponseInfo, type ResponseFormatter } from '../response-formatter.ts'
+import type { ResponseShape } from '../response-shape.ts'
+import { finishReasonsOf } from '../finish-reason.ts'
+import { repairJson } from '../repair-json.ts'
 import { plainTextResponse, PlainTextChunks } from './plain-text-response.ts'
-import { usageJson } from './usage-json.ts'
+import { usageJson } from '../usage-json.ts'
 
 /** Options of the request that the broker applies to the response itself; the provider does not get them. */
 export interface ChatFormatOptions {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { money } from '../../../src/base/money.ts'
-import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
-import { plainTextResponse } from '../../../src/inference/response/plain-text-response.ts'
-import { OPENROUTER_RESPONSES } from '../../../src/inference/response/response-shape.ts'
-import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
+import { money } from '../../../../src/base/money.ts'
+import { chatFormatter } from '../../../../src/inference/response/formats/chat-response.ts'
+import { plainTextResponse } from '../../../../src/inference/response/formats/plain-text-response.ts'
+import { OPENROUTER_RESPONSES } from '../../../../src/inference/response/response-shape.ts'
+import type { ChatChunk } from '../../../../src/wire/openai/chat.ts'
 
 const info = {
   id: 'gen-1-x',

@@ -1,7 +1,7 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import type { ResponseFormatter } from './response-formatter.ts'
-import type { ResponseShape } from './response-shape.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import type { ResponseFormatter } from '../response-formatter.ts'
+import type { ResponseShape } from '../response-shape.ts'
 
 /**
  * Passes a response of another broker on as it is, except where the caller's API has another shape, and except when other

@@ -1,5 +1,5 @@
-import { usdNumber } from '../../base/money.ts'
-import type { ResponseInfo, ResponseFormatter } from './response-formatter.ts'
+import { usdNumber } from '../../../base/money.ts'
+import type { ResponseInfo, ResponseFormatter } from '../response-formatter.ts'
 
 /** One vector of an embedding: an array of numbers or a base64 text. */
 export interface Vector {

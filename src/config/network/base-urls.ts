@@ -1,6 +1,6 @@
-import { BASE_URL_FORMS, validateBaseUrl } from '../base/validate-base-url.ts'
-import { redactUrl } from '../base/text.ts'
-import type { Environment, Settings } from './settings.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../../base/urls/validate-base-url.ts'
+import { redactUrl } from '../../base/text.ts'
+import type { Environment, Settings } from '../settings.ts'
 
 const URL_VARIABLE = /^AIBROKER_([A-Z0-9_]+)_URL$/
 
