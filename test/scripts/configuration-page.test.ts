@@ -128,7 +128,7 @@ describe('the keys of the models file are those that are accepted', () => {
     try {
       parseModelsFile(yaml)
     } catch (error) {
-      return (/known are ([a-z_, ]+)/.exec((error as Error).message)?.[1] ?? '').split(', ')
+      return (/known are ([a-z0-9_, ]+)/.exec((error as Error).message)?.[1] ?? '').split(', ')
     }
     return []
   }
