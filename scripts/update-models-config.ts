@@ -30,6 +30,7 @@ const RATE_KEYS = {
   output_mtok: 'output_cost',
   cache_read_mtok: 'cached_input_cost',
   cache_write_mtok: 'cache_write_cost',
+  cache_write_1h_mtok: 'cache_write_1h_cost',
   output_reasoning_mtok: 'reasoning_cost',
   input_audio_mtok: 'audio_input_cost',
   output_audio_mtok: 'audio_output_cost',
@@ -54,7 +55,8 @@ const HEADER = ` Models, the providers that offer them, and their prices.
      backends:              the providers that offer it; the lowest priority is tried first, the others when it fails
        - provider, model_id, priority
          input_cost, output_cost                 US dollars per million tokens
-         cached_input_cost, cache_write_cost, reasoning_cost, audio_input_cost, audio_output_cost, image_cost
+         cached_input_cost, cache_write_cost, cache_write_1h_cost, reasoning_cost, audio_input_cost,
+         audio_output_cost, image_cost
          request_cost, each_image_cost           US dollars per request, per image in the prompt
          character_cost                          US dollars per million characters
          hour_cost or minute_cost                US dollars per hour or minute of audio; minimum_seconds is the minimum charge
@@ -67,6 +69,7 @@ const HEADER = ` Models, the providers that offer them, and their prices.
  providers:                 adds a provider, or changes a built-in one
    <name>:
      display_name, base_url, key_env, keys, timeouts, headers, quirks
+     protocol               openai-chat (the default), anthropic
      abort_stops_billing, abort_stops_plain_billing   whether an abort stops the billing: of a stream, of a plain request
      models                 listed (the default), or any: pass on every <name>/<model> that is requested
      command                starts a local server when it is first needed, [llama-server, -m, model.gguf, --host, "{socket}"]

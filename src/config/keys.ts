@@ -1,6 +1,7 @@
 import { BrokerError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
-import { variableName } from './base-urls.ts'
+import { isPlaceholder } from '../base/text.ts'
+import { variableName } from './network/base-urls.ts'
 import type { Environment } from './settings.ts'
 
 /** Providers whose own documentation uses another name for the variable. */
@@ -40,7 +41,11 @@ export function findSecret(sources: readonly Environment[], variable: string): S
 }
 
 function keysIn(source: Environment, variable: string): string[] {
-  const keys = (source[variable] ?? '').split(',').map((key) => key.trim())
+  // A placeholder counts as no key, so that the provider is reported as one that needs a key in this variable.
+  const keys = (source[variable] ?? '')
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => !isPlaceholder(key))
   const isSendable = keys.every((key) => /^[\x21-\x7e]*$/.test(key))
   if (isSendable) return keys.filter((key) => key !== '')
   const advice = 'keys are plain characters, several are separated by commas'

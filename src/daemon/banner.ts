@@ -13,10 +13,10 @@ export function banner(daemon: Daemon, config: Config): string {
     ...(tcp === undefined
       ? []
       : [
-          ['tcp', `http://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`] as [
-            string,
-            string,
-          ],
+          [
+            'tcp',
+            `${config.tls === undefined ? 'http' : 'https'}://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`,
+          ] as [string, string],
         ]),
     ['providers', providers.map(providerText).join(', ')],
     ['models', `${modelsText(daemon)}, from ${daemon.modelsPath}`],

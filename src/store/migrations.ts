@@ -7,6 +7,9 @@ import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
+import { refusedRequests } from './migrations/0009-refused-requests.ts'
+import { mothers } from './migrations/0013-mothers.ts'
+import { cascade } from './migrations/0014-cascade.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -20,6 +23,9 @@ export const MIGRATIONS: readonly string[] = [
   laterEntryColumns,
   upstreamIds,
   clearedDays,
+  refusedRequests,
+  mothers,
+  cascade,
 ]
 
 /** The migrations of `apikeys.db`. */

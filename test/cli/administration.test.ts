@@ -7,7 +7,7 @@ import { BrokerError } from '../../src/base/errors.ts'
 import type { StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
 import { methods } from '../../src/wire/rpc/methods.ts'
 import { startInProcessDaemon } from '../support/in-process-daemon.ts'
-import { exampleHandlers } from '../support/rpc-handlers.ts'
+import { exampleHandlers, exampleStreams } from '../support/rpc-handlers.ts'
 import { runInProcess } from '../support/run-cli.ts'
 import { says, startScriptedBroker } from '../support/scripted-broker.ts'
 
@@ -18,6 +18,14 @@ test.each([
   ['providers test groq', 'providers.test'],
   ['priority', 'priority.list'],
   ['priority set groq 1', 'priority.set'],
+  ['mothers', 'mothers.list'],
+  ['mothers add 127.0.0.1 33850 --priority 1', 'mothers.add'],
+  ['mothers update ai_broker_mother --disable', 'mothers.update'],
+  ['mothers remove ai_broker_mother', 'mothers.remove'],
+  ['leases', 'leases.list'],
+  ['leases end lease-1', 'leases.end'],
+  ['ledger reconcile --mother', 'ledger.reconcile'],
+  ['settings export', 'settings.export'],
   ['tokens', 'tokens.list'],
   ['tokens create ci', 'tokens.create'],
   ['tokens disable tok-3kq9', 'tokens.disable'],
@@ -210,7 +218,9 @@ test.each(['logs -f', 'logs tail'])('%s follows the log until the broker stops',
     yield { lines: [LINE], next: 7, missed: 4 }
     throw new BrokerError('stopping', 'the broker is stopping')
   }
-  await using broker = await startScriptedBroker(chatScript, { streams: { 'logs.tail': tail } })
+  await using broker = await startScriptedBroker(chatScript, {
+    streams: { ...exampleStreams, 'logs.tail': tail },
+  })
   const run = await runInProcess([...line.split(' '), '--socket', broker.sockets.rpc])
   expect(run).toMatchObject({
     exit: 7,

@@ -1,6 +1,10 @@
+import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { openReports, type Reports } from '../../ledger/reports/reports.ts'
+import { createRefusedRequests, type RefusedRequests } from '../../ledger/usage/refused-requests.ts'
+import { Leases } from '../../limits/leases/leases.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
 import { reading } from '../../store/damage/damage.ts'
@@ -12,8 +16,11 @@ import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonAccounting {
   readonly ledger: Ledger
+  readonly reports: Reports
   readonly limitStore: LimitStore
   readonly limits: Limits
+  readonly leases: Leases
+  readonly refused: RefusedRequests
   readonly tokenCounter: TokenCounter
   /** Seeded with the latest entries of the ledger. */
   readonly endpointStats: EndpointStats
@@ -36,6 +43,10 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   )
   const limitStore = reading(store.path, () => openLimitStore(store, clock))
   const limits = createLimits({ rules: limitStore, ledger, clock })
+  const leases = stack.adopt(
+    reading(store.path, () => new Leases({ store, ledger, limits, clock })),
+    (open) => open.close(),
+  )
   const stopClearing = startRowRetention({ ledger, clock, keepDays: config.keepDays }, (error) =>
     log.error({ err: error }, 'old rows of the ledger could not be deleted'),
   )
@@ -45,7 +56,16 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
   seed(endpointStats, ledger, instance)
-  return { ledger, limitStore, limits, tokenCounter, endpointStats }
+  const refused = reading(store.path, () => createRefusedRequests(store, clock))
+  stack.defer(() => refused.flush())
+  const reports = stack.use(
+    openReports({
+      path: join(config.dataDir, 'reports.db'),
+      sourcePath: store.path,
+      whenWritten: () => ledger.whenWritten(),
+    }),
+  )
+  return { ledger, reports, limitStore, limits, leases, refused, tokenCounter, endpointStats }
 }
 
 /** A convenience: without it the first requests choose an endpoint without statistics. */

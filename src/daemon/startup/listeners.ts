@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
-import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
+import { createReportMarks, type ReportMarks } from '../../server/rpc/calls/request-filter.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
 import type { McpTools } from '../services/mcp-tools.ts'
+import { reconcileParts } from '../cascade/charges.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
@@ -41,8 +42,16 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
   let sharedSockets: { isServing(): boolean } | undefined
   let state: 'starting' | 'serving' | 'stopping' = 'starting'
   const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
-  const handlers = createHandlers(built, { tcp: () => tcp, isServing })
-  const streams = brokerStreams({ logs: log })
+  const marks = createReportMarks()
+  const handlers = createHandlers(built, { tcp: () => tcp, isServing, marks })
+  const streams = brokerStreams({
+    logs: log,
+    services: admin,
+    reports: built.accounting.reports,
+    marks,
+    isMother: config.isMother,
+    version: VERSION,
+  })
   const { bearerVerifier } = storage
   const parts = {
     config,
@@ -89,7 +98,8 @@ export async function reloadConfiguration(
     providers.registry.reload(options).catch((error: unknown) => asBrokerError(error)),
     services.tools.configured?.reloadConfig(options),
   ])
-  await broadcast.registrySent()
+  providers.mothers.reload()
+  await Promise.all([broadcast.registrySent(), broadcast.send('tool-policies')])
   if (!(reloaded instanceof BrokerError) && toolProblem === undefined) return reloaded
   if (!(reloaded instanceof BrokerError)) throw new BrokerError('bad-request', toolProblem ?? '')
   if (toolProblem === undefined) throw reloaded
@@ -97,11 +107,12 @@ export async function reloadConfiguration(
 }
 
 /** The current state of each topic that workers need. */
-function workerState({ storage, accounting, providers }: BuiltDaemon): WorkerPoolParts['state'] {
+function workerState({ storage, accounting, providers, services }: BuiltDaemon): WorkerPoolParts['state'] {
   return {
     registry: () => providers.registry.state(),
     rules: () => accounting.limitStore.list(),
     tokens: () => storage.tokens.stored(),
+    'tool-policies': () => services.tools.configured?.policies ?? [],
   }
 }
 
@@ -111,26 +122,35 @@ const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
 /** The methods of the RPC contract, on what the daemon has built. */
 function createHandlers(
   built: BuiltDaemon,
-  listeners: { readonly tcp: () => TcpAddress | undefined; readonly isServing: () => boolean },
+  listeners: {
+    readonly tcp: () => TcpAddress | undefined
+    readonly isServing: () => boolean
+    readonly marks: ReportMarks
+  },
 ): Handlers {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
   return brokerHandlers({
     services: services.admin,
+    reports: accounting.reports,
     http: services.http,
     rules: broadcastingRules(accounting.limitStore, () => broadcast.send('rules')),
     tokens: broadcastingTokens(storage.tokens, () => broadcast.send('tokens')),
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
+    mothers: providers.mothers,
+    leases: accounting.leases,
+    settingsStore: { location: providers.settings.store.location, accept: providers.settings.accept },
+    reconciling: reconcileParts(accounting.ledger, providers),
     sockets: [sockets.rest, sockets.rpc, sockets.web],
     ...listeners,
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
     hostWarnings: () => [
-      ...ineffectiveSettings(config),
+      ...[providers.settings.notice()].filter((notice) => notice !== undefined),
       ...warnings.current(),
       ...toolWarnings(services.tools),
     ],

@@ -33,6 +33,10 @@ export class ForwardingSink implements ResponseSink {
     this.target.setAttempted?.(endpoints)
   }
 
+  setLeftOut(names: readonly string[]): void {
+    this.target.setLeftOut?.(names)
+  }
+
   chunk(json: string): boolean {
     return this.target.chunk(json)
   }

@@ -30,6 +30,8 @@ export interface ResponseSink {
    * whose response has headers.
    */
   setAttempted?(endpoints: readonly string[]): void
+  /** Names of what the caller asked for and the endpoint that responds does not take. Called as `setAttempted` is. */
+  setLeftOut?(names: readonly string[]): void
   /** Writes one chunk, as JSON. False when the caller is slow: `watcher.onDrain` is called when it can take more. */
   chunk(json: string): boolean
   /** Writes an unstreamed response, as JSON. */

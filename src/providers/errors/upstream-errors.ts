@@ -15,6 +15,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: 'upstream-busy',
   498: 'upstream-busy', // Groq: flex capacity exceeded
   504: 'upstream-timeout',
+  508: 'cascade-loop', // a broker above us
   524: 'upstream-timeout', // Cloudflare: the origin didn't answer in time
   529: 'upstream-busy', // Anthropic and OpenRouter: overloaded
 }
@@ -40,6 +41,7 @@ export function errorOfStatus(
       raw: body.slice(0, MAX_RAW),
       retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
       mayBeCharged: content.mayBill,
+      attempts: content.attempts,
     },
   })
 }
@@ -51,7 +53,14 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
   const status = statusIn(value)
   const { code, refusal } = kindOf(status, content)
   return new BrokerError(code, content.message ?? 'the provider reported an error in its response', {
-    details: { provider, raw: text.slice(0, MAX_RAW), status, refusal, mayBeCharged: content.mayBill },
+    details: {
+      provider,
+      raw: text.slice(0, MAX_RAW),
+      status,
+      refusal,
+      mayBeCharged: content.mayBill,
+      attempts: content.attempts,
+    },
   })
 }
 
@@ -80,6 +89,8 @@ interface ErrorContent {
   readonly message: string | undefined
   /** Another broker sets this when it may have to pay for the failed request. */
   readonly mayBill?: true | undefined
+  /** Another broker states how many attempts at providers it made. */
+  readonly attempts?: number | undefined
 }
 
 /** The fields of an error that any vendor is known to use. */
@@ -91,7 +102,11 @@ interface ErrorFields {
   readonly status?: unknown
   readonly details?: unknown
   readonly detail?: unknown
-  readonly metadata?: { readonly error_type?: unknown; readonly may_cost?: unknown }
+  readonly metadata?: {
+    readonly error_type?: unknown
+    readonly may_cost?: unknown
+    readonly attempts?: unknown
+  }
 }
 
 interface ErrorBody extends ErrorFields {
@@ -139,7 +154,12 @@ function errorContent(raw: string): ErrorContent {
     ],
     message: messages.find((text): text is string => typeof text === 'string' && text !== ''),
     mayBill: error?.metadata?.may_cost === true ? true : undefined,
+    attempts: countOf(error?.metadata?.attempts),
   }
+}
+
+function countOf(value: unknown): number | undefined {
+  return Number.isInteger(value) && Number(value) >= 0 ? Number(value) : undefined
 }
 
 /** `reason` of Google's `ErrorInfo`. */

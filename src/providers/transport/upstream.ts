@@ -1,6 +1,7 @@
-import { Pool, errors, type Dispatcher } from 'undici'
+import { Pool, ProxyAgent, errors, type Dispatcher } from 'undici'
 import { BrokerError } from '../../base/errors.ts'
 import type { BaseUrl } from './base-url.ts'
+import type { ProxyAddress } from './proxy/proxy-address.ts'
 import { resourceLimitError } from './resource-limits.ts'
 import { DEFAULT_LIMITS, type TimeLimits } from './timeouts.ts'
 
@@ -73,8 +74,9 @@ const MAX_CONNECTIONS = 1024
 export function undiciUpstream(
   base: BaseUrl,
   limits: Pick<TimeLimits, 'connectMs'> = DEFAULT_LIMITS,
+  proxy?: ProxyAddress,
 ): Upstream {
-  const pool = new Pool(base.origin, {
+  const options = {
     connections: MAX_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
@@ -85,21 +87,38 @@ export function undiciUpstream(
       timeout: limits.connectMs,
       ...(base.socketPath === undefined ? {} : { socketPath: base.socketPath }),
     },
-  })
+  } as const
+  const pool = proxy === undefined ? new Pool(base.origin, options) : proxyAgent(proxy, limits, options)
   return {
     send(request, handler) {
       const call = new UndiciCall(handler)
-      const options: Dispatcher.DispatchOptions = {
+      const dispatched: Dispatcher.DispatchOptions = {
+        origin: base.origin,
         method: request.method,
         path: base.prefix + request.path,
         headers: request.headers,
         ...(request.body === undefined ? {} : { body: request.body }),
       }
-      pool.dispatch(options, call)
+      pool.dispatch(dispatched, call)
       return call
     },
     close: () => pool.close(),
   }
+}
+
+function proxyAgent(
+  { shown, authorization }: ProxyAddress,
+  { connectMs: timeout }: Pick<TimeLimits, 'connectMs'>,
+  options: Pick<ProxyAgent.Options, 'connections' | 'pipelining' | 'headersTimeout' | 'bodyTimeout'>,
+): ProxyAgent {
+  return new ProxyAgent({
+    ...options,
+    uri: shown,
+    ...(authorization !== undefined && { token: authorization.reveal() }),
+    proxyTls: { timeout },
+    requestTls: { timeout },
+    proxyTunnel: false,
+  })
 }
 
 const ABORTED = new BrokerError('upstream-failed', 'aborted by us')

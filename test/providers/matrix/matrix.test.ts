@@ -53,7 +53,10 @@ const CODES: Readonly<Record<ErrorName, readonly string[]>> = {
   tooLong: ['context-too-long'],
 }
 
-const CHATS = KNOWN_PROVIDERS.filter(({ id }) => wireOf(id).kind === undefined)
+// A provider of another protocol has tests of its own, since these wires are chat completions.
+const CHATS = KNOWN_PROVIDERS.filter(
+  ({ id, protocol = 'openai-chat' }) => wireOf(id).kind === undefined && protocol === 'openai-chat',
+)
 const EMBEDDINGS = KNOWN_PROVIDERS.filter(({ id }) => wireOf(id).kind === 'embedding')
 
 /** One vendor with two keys, and a spare provider behind it. */

@@ -8,20 +8,8 @@ export const groq: ProviderDefinition = {
   // https://console.groq.com/docs/your-data: no training; kept only to debug faults and against abuse, which a request cannot opt out of.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  // https://console.groq.com/docs/openai: requests with these fields get a 400.
   // https://console.groq.com/docs/prefilling: the role alone marks the prefix.
-  quirks: {
-    prefixMarker: 'role',
-    droppedFields: [
-      'logprobs',
-      'logit_bias',
-      'top_logprobs',
-      'top_k',
-      'min_p',
-      'top_a',
-      'repetition_penalty',
-    ],
-  },
+  quirks: { prefixMarker: 'role', requestRules: 'groq' },
   sources: {
     baseUrl: ['https://console.groq.com/docs/openai', '2026-11'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],

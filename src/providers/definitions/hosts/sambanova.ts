@@ -9,7 +9,7 @@ export const sambanova: ProviderDefinition = {
   // nor keeps data; its terms only bind it not to train.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
+  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none', requestRules: 'sambanova' },
   sources: {
     baseUrl: ['https://docs.sambanova.ai/cloud/docs/get-started/overview', '2026-11'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],

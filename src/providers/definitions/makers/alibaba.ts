@@ -13,7 +13,7 @@ export const alibaba: ProviderDefinition = {
   // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching uses the marks.
   // Its embedding models take at most 10 texts per request.
   // https://www.alibabacloud.com/help/en/model-studio/partial-mode
-  quirks: { maxInputs: 10, acceptsCacheControl: true, prefixMarker: 'partial' },
+  quirks: { maxInputs: 10, acceptsCacheControl: true, prefixMarker: 'partial', requestRules: 'alibaba' },
   sources: {
     baseUrl: [
       'https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope',

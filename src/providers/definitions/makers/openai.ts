@@ -13,8 +13,10 @@ export const openai: ProviderDefinition = {
   quirks: {
     maxTokensField: 'max_completion_tokens',
     maxInputs: 2048,
+    // Developer and system messages may stand anywhere: https://platform.openai.com/docs/guides/text, read 2026-11.
+    takesLateSystem: true,
     prefixMarker: 'none',
-    droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+    requestRules: 'openai',
   },
   sources: {
     baseUrl: ['https://platform.openai.com/docs/api-reference', '2026-11'],

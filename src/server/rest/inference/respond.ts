@@ -1,8 +1,9 @@
-import { asBrokerError } from '../../../base/errors.ts'
+import { asBrokerError, withDetails, type BrokerError } from '../../../base/errors.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
-import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
-import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
+import type { ReplayServices } from '../../../inference/services/services.ts'
+import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
@@ -10,14 +11,7 @@ import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
 import { requestedModels } from './requested-models.ts'
-
-/** What the handlers of inference routes share. */
-export interface InferenceRouteParts {
-  readonly services: InferenceServices
-  /** Without it no response is kept: requests that name a kept one are served elsewhere. */
-  readonly replay: ReplayServices | undefined
-  readonly readBody: BodyReader
-}
+import type { BodyReader, InferenceRouteParts } from './route-parts.ts'
 
 /**
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
@@ -26,22 +20,33 @@ export interface InferenceRouteParts {
  */
 export async function respond(
   reply: HttpReply,
-  { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
+  { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
 ): Promise<void> {
   const turn = replay === undefined ? undefined : await claimOf(reply, replay)
-  if (turn?.type === 'again') return respondAgain(reply, { services, replay: turn.replay }, turn.response)
-  const sink = new HttpResponseSink(reply, services.clock)
+  if (turn?.type === 'again')
+    return respondAgain(reply, { services, replay: turn.replay, shape }, turn.response)
+  const sink = new HttpResponseSink(reply, shape, services.clock)
   try {
     await (turn === undefined
-      ? (withResponseCache(reply, services, replay, infer) ?? infer)(sink)
+      ? (withResponseCache(reply, { services, replay, shape }, infer) ?? infer)(sink)
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
-    const failure = asBrokerError(error)
-    if (!sink.reportError(failure)) throw error
+    const failure = forBroker(asBrokerError(error), reply.request)
+    if (!sink.reportError(failure)) {
+      if (failure.code === 'internal') throw error
+      throw shape.readRequest === undefined ? failure : withDetails(failure, { requestId: sink.id })
+    }
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
+}
+
+/** A broker below is told how many attempts at providers were made: none, unless the error says so. */
+function forBroker(error: BrokerError, { headers }: HttpRequest): BrokerError {
+  const { metadata } = error.details
+  if (headers[CASCADE_HEADER] === undefined || metadata?.['attempts'] !== undefined) return error
+  return withDetails(error, { metadata: { ...metadata, attempts: 0 } })
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
@@ -51,21 +56,25 @@ async function claimOf(reply: HttpReply, replay: ReplayServices) {
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
 
+interface ReplayParts extends Pick<InferenceRouteParts, 'services' | 'shape'> {
+  readonly replay: ReplayServices
+}
+
 async function respondAgain(
   reply: HttpReply,
-  { services, replay }: { readonly services: InferenceServices; readonly replay: ReplayServices },
+  { services, replay, shape }: ReplayParts,
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
   response.catch(() => undefined)
   const { request } = reply
   const caller = authenticate(request)
-  const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+  const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
   const admission = admitReplay({ caller, query }, services, replay)
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
+    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), shape, recorded)
   } finally {
     admission.release(0)
   }
@@ -85,9 +94,6 @@ async function respondIdempotently(
     throw error
   }
 }
-
-/** Reads the body as the JSON object that it must be. Throws `bad-request`. */
-export type BodyReader = (request: HttpRequest) => JsonBody
 
 /** A reader that remembers the tools of earlier requests. One server shares one, its agents send the same tools again. */
 export function createBodyReader(): BodyReader {

@@ -1,0 +1,17 @@
+import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
+import type { HttpRequest } from '../../http/node/request-types.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
+
+/** What the handlers of inference routes share. */
+export interface InferenceRouteParts {
+  readonly services: InferenceServices
+  /** Without it no response is kept: requests that name a kept one are served elsewhere. */
+  readonly replay: ReplayServices | undefined
+  readonly readBody: BodyReader
+  /** Of the API that the route belongs to. */
+  readonly shape: ApiShape
+}
+
+/** Reads the body as the JSON object that it must be. Throws `bad-request`. */
+export type BodyReader = (request: HttpRequest) => JsonBody
