@@ -75,6 +75,7 @@ function toPrice(row: BackendRow): Price | undefined {
     ...rates,
     ...flat,
     minimumSeconds: row.minimum_seconds,
+    ...(row.second_rounding === undefined ? {} : { secondRounding: row.second_rounding }),
     tiers: row.tiers === undefined ? undefined : Object.freeze(row.tiers.map((tier) => toTier(tier, rates))),
     source: row.price_source,
     date: row.price_date,

@@ -95,6 +95,8 @@ export interface Price extends Rates {
   readonly hours?: Money | undefined
   /** Shorter audio is charged as this many seconds. */
   readonly minimumSeconds?: number | undefined
+  /** Whole seconds of audio are charged; by default every millisecond counts. */
+  readonly secondRounding?: 'up' | 'nearest' | undefined
   /** Rates that replace the base ones for longer prompts; ascending, each one complete. */
   readonly tiers?: readonly PriceTier[] | undefined
   /** Where the price comes from, and the day it was read there (YYYY-MM-DD). */

@@ -4,7 +4,7 @@ import { usdText } from '../base/money.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { LimitAdmission } from '../limits/limits.ts'
 import type { RouteQuery } from '../routing/route.ts'
-import { selectFor } from './select-candidates.ts'
+import { selectFor } from './candidates/select-candidates.ts'
 import { mayUseEndpoint } from './services/access-policy.ts'
 import type { InferenceServices, ReplayServices } from './services/services.ts'
 

@@ -25,6 +25,8 @@ export interface UsageBounds {
 export interface MinUsage {
   readonly minPromptTokens: number
   readonly minCompletionTokens: number
+  readonly characters?: number | undefined
+  readonly soundMs?: number | undefined
   readonly images?: number | undefined
 }
 
@@ -91,6 +93,7 @@ export function minCostOf(min: MinUsage, price: Price): Money | undefined {
     const exact = sum(
       tokens(min.minPromptTokens, lowest(rates.input, promptRates(rates))),
       tokens(min.minCompletionTokens, lowest(rates.output, completionRates(rates))),
+      tokens(min.characters ?? 0, price.characters),
     )
     if (exact === undefined) return undefined
     if (cheapest === undefined || exact < cheapest) cheapest = exact
@@ -215,8 +218,17 @@ function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: NonToken
 }
 
 /** Sound is priced by the hour and measured in milliseconds. Its cost is rounded once, together with that of the tokens. */
-function withSound(exact: Exact, ms: number, { hours, minimumSeconds = 0 }: Price): Money | undefined {
+function withSound(exact: Exact, ms: number, price: Price): Money | undefined {
+  const { hours } = price
   if (hours === undefined) return undefined
-  const sound = BigInt(Math.max(ms, minimumSeconds * 1000)) * hours
+  const sound = BigInt(chargedMs(ms, price)) * hours
   return money((BigInt(exact) * MS_PER_HOUR + sound + SOUND_PER_NANO / 2n) / SOUND_PER_NANO)
+}
+
+/** The milliseconds of sound that a vendor charges for: whole seconds where it rounds, and never less than its minimum. */
+function chargedMs(ms: number, { minimumSeconds = 0, secondRounding }: Price): number {
+  const seconds = ms / 1000
+  const rounded =
+    secondRounding === undefined ? ms : 1000 * Math[secondRounding === 'up' ? 'ceil' : 'round'](seconds)
+  return Math.max(rounded, minimumSeconds * 1000)
 }

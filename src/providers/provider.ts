@@ -2,6 +2,7 @@ import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
+import type { StreamedBody } from './streamed-body.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -71,11 +72,33 @@ export interface ProviderDefinition {
 }
 
 /** The kind of a request, which decides its path at the provider. */
-export type ProviderRoute = 'chat' | 'completions' | 'embeddings'
+export type ProviderRoute =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'speech'
+  | 'transcriptions'
+  | 'translations'
+
+/** How a request whose content or response is not JSON alone is sent, and what its response may be. */
+export interface MediaExchange {
+  /** The form that is sent in place of the JSON body. */
+  readonly form?: MediaForm | undefined
+  /** The response is sound: JSON in its place is a failure. */
+  readonly expectsSound?: boolean | undefined
+  /** The `type` that ends a stream of events. A stream that ends without one has failed. */
+  readonly lastEvents: readonly string[]
+}
+
+/** A form whose bytes are read from a file while they are sent. */
+export interface MediaForm extends StreamedBody {
+  readonly contentType: string
+}
 
 /** A request to a provider. */
 export interface ProviderRequest {
   readonly route: ProviderRoute
+  readonly media?: MediaExchange | undefined
   /** The caller's body; everything passes through but the fields that must differ for the provider. */
   readonly body: JsonBody
   /** The provider's own name for the model. */
@@ -100,6 +123,13 @@ export interface ProviderRequest {
  */
 export interface ResponseHandler {
   onChunk(json: string, parsed: ChatChunk): void
+  /**
+   * Of a response that is not JSON: bytes as they come, sound or server-sent events, with the provider's content type. They
+   * are only valid during the call. `onEnd` follows.
+   */
+  onBytes?(bytes: Uint8Array, contentType: string): void
+  /** An event whose bytes `onBytes` passes on: it may report the usage. */
+  onEvent?(parsed: ChatChunk): void
   onResponse(json: string, parsed: ChatChunk): void
   /** The response is complete. */
   onEnd(): void

@@ -39,6 +39,7 @@ const backendRecord = record({
   minute_cost: usd('minute').optional(),
   hour_cost: usd('hour').optional(),
   minimum_seconds: wholeNumber(1).optional(),
+  second_rounding: oneOf(['up', 'nearest']).optional(),
   tiers: listOf(tier).optional(),
   price_source: text.optional(),
   price_date: textThat(dateError).optional(),

@@ -5,7 +5,7 @@ import type { UsageBounds } from '../../ledger/cost.ts'
 import type { ProviderCall, Provider, ProviderRoute, ProviderRequest } from '../../providers/provider.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ResponseInfo, ResponseFormatter } from '../response/response-formatter.ts'
-import type { UsageMeter } from '../usage/usage-meter.ts'
+import type { Meter } from '../usage/usage-meter.ts'
 import type { BatchResponseHandler } from './embedding-batches.ts'
 
 /** Who sent a request, and the app that it was sent with. */
@@ -43,7 +43,7 @@ export interface InferenceRequest {
 }
 
 /**
- * A kind of request: chat, completion, embedding. Each kind is one file in `inference/` whose class implements this, with
+ * A kind of request: chat, completion, embedding, speech, transcription. Each kind is one file in `inference/` whose class implements this, with
  * what it has to know of its request; the pipeline knows nothing else of it.
  */
 export interface InferenceKind {
@@ -51,12 +51,14 @@ export interface InferenceKind {
   readonly name: ModelKind
   /** The provider's API that serves it. */
   readonly route: ProviderRoute
+  /** It formats the responses of routers, too, which otherwise pass as they are. */
+  readonly formatsRouters?: boolean | undefined
   /** The maximum that one attempt at an endpoint can use. */
   maxUsage(endpoint: Endpoint): UsageBounds
   /** Whether the endpoint's model is known to reason, or not to; `undefined` when that is unknown. */
   reasons(endpoint: Endpoint): boolean | undefined
   /** A fresh meter for one attempt with this body at this endpoint. */
-  createMeter(body: JsonBody, endpoint: Endpoint): UsageMeter
+  createMeter(body: JsonBody, endpoint: Endpoint): Meter
   /** What puts the response of one attempt into OpenRouter's shape. */
   createFormatter(facts: ResponseInfo): ResponseFormatter
   /** Sends the request to a provider, in one call or in several. */

@@ -34,7 +34,10 @@ export interface UsageCeiling {
   readonly mayGoOn?: boolean | undefined
 }
 
-/** Measures the usage of one response from its chunks; the result can be read at any moment. */
+/** What measures the usage of one response; the result can be read at any moment. */
+export type Meter = Pick<UsageMeter, keyof UsageMeter>
+
+/** Measures the usage of one response from its chunks. */
 export class UsageMeter {
   readonly #body: JsonBody
   readonly #images: number
@@ -267,7 +270,8 @@ const IN_FLIGHT_TOKENS = 256
 /** US dollars: more than any response costs, and less than a row of the ledger can hold. */
 const MAX_CHARGED = 1_000_000
 
-function isCharge(usd: unknown): usd is number {
+/** Whether a provider's figure can be the cost of one response, in US dollars. */
+export function isCharge(usd: unknown): usd is number {
   return typeof usd === 'number' && usd >= 0 && usd <= MAX_CHARGED
 }
 
@@ -277,7 +281,8 @@ export interface ChargeBounds {
   readonly high: Money | undefined
 }
 
-function boundsIn({ x_aibroker: envelope }: ChatChunk): ChargeBounds | undefined {
+/** The bounds of its charge that another instance of this broker states. */
+export function boundsIn({ x_aibroker: envelope }: ChatChunk): ChargeBounds | undefined {
   if (!isObject(envelope)) return undefined
   const { cost_low: low, cost_high: high, unpriced } = envelope
   if (!isCharge(low) && !isCharge(high) && unpriced !== true) return undefined

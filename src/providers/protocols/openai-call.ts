@@ -4,7 +4,16 @@ import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
-import type { ResponseHandler, ProviderCall, ProviderRoute, ProviderRequest, Quirks } from '../provider.ts'
+import type {
+  MediaExchange,
+  MediaForm,
+  ResponseHandler,
+  ProviderCall,
+  ProviderRoute,
+  ProviderRequest,
+  Quirks,
+} from '../provider.ts'
+import type { StreamedBody } from '../streamed-body.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
 import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
 import {
@@ -18,6 +27,7 @@ import type { HeadersOf } from './request-headers.ts'
 import { responseAsChunk } from './response-as-chunk.ts'
 import { normalResponse } from './chunk-normalizer.ts'
 import { foldStream, looksLikeEvents } from './fold-stream.ts'
+import { createMediaReader } from './media-reader.ts'
 import { choicesOf, parseResponse } from './response-checks.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -33,12 +43,15 @@ export interface OpenAiCallParts extends ResponseTimeoutsParts {
   readonly enter: (() => Promise<() => void>) | undefined
 }
 
-/** The path of each kind of request, and the list that its response must have. */
+/** The path of each kind of request, and the list that its response must have, if any. */
 const ROUTES = {
   chat: { path: '/chat/completions', list: 'choices' },
   completions: { path: '/completions', list: 'choices' },
   embeddings: { path: '/embeddings', list: 'data' },
-} as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
+  speech: { path: '/audio/speech', list: undefined },
+  transcriptions: { path: '/audio/transcriptions', list: undefined },
+  translations: { path: '/audio/translations', list: undefined },
+} as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk | undefined }>
 
 /** One request to a provider: bytes come in from the upstream, chunks or one response go out to the handler. */
 export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler {
@@ -92,14 +105,30 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #send({ lease }: Permit): void {
     const { upstream, quirks, headersOf } = this.#parts
     const { path } = ROUTES[this.#request.route]
-    const body = requestBody(this.#request, quirks)
+    const form = this.#request.media?.form
+    const body = form === undefined ? requestBody(this.#request, quirks) : this.#watched(form)
     const headers = headersOf(lease, this.#request)
+    if (form !== undefined) headers.push('content-type', form.contentType)
     this.#timeouts?.onSent()
     this.#sent = upstream.send({ method: 'POST', path, headers, body }, this)
     this.#call = this.#sent
     if (this.#isPaused) this.#call.pause()
     // Built while the provider works, so that it is ready for the first bytes.
-    if (this.#request.stream) this.#stream = this.#createStreamReader()
+    if (this.#request.stream && this.#request.media === undefined) this.#stream = this.#createStreamReader()
+  }
+
+  /** As long as a body is being sent, the provider is not silent. */
+  #watched(form: MediaForm): StreamedBody {
+    const onPiece = (): void => this.#timeouts?.onSent()
+    return {
+      byteLength: form.byteLength,
+      async *read() {
+        for await (const piece of form.read()) {
+          onPiece()
+          yield piece
+        }
+      },
+    }
   }
 
   get wasSent(): boolean {
@@ -185,6 +214,8 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   /** A stream is requested and comes, whatever its content type says, unless its first byte begins JSON or HTML. */
   #bodyFor(first: Uint8Array): BodyConsumer {
     if (this.#body !== undefined) return this.#body
+    const { media } = this.#request
+    if (media !== undefined) return (this.#body = this.#createMediaReader(media))
     const isStream = this.#request.stream && !beginsDocument(first)
     this.#body = (isStream ? this.#stream : undefined) ?? this.#createPlainReader()
     return this.#body
@@ -237,6 +268,32 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
       onChunk: (json, parsed) => this.#onChunk(json, parsed),
       onFinished: () => this.#timeouts?.onFinished(),
       onResumed: () => this.#timeouts?.onResumed(),
+      onEnd: () => this.#complete(),
+      onError: (error) => this.#fail(error),
+    })
+  }
+
+  #createMediaReader(exchange: MediaExchange): BodyConsumer {
+    const onFirst = (): void => {
+      if (this.#state === 'waiting') this.#onFirstByte()
+    }
+    const handler = this.#handler
+    return createMediaReader({
+      provider: this.#parts.provider,
+      exchange,
+      contentType: this.#contentType,
+      onBytes: (bytes, contentType) => {
+        onFirst()
+        handler.onBytes?.(bytes, contentType)
+      },
+      onEvent: (parsed) => {
+        onFirst()
+        handler.onEvent?.(parsed)
+      },
+      onResponse: (text, parsed) => {
+        onFirst()
+        handler.onResponse(text, parsed)
+      },
       onEnd: () => this.#complete(),
       onError: (error) => this.#fail(error),
     })

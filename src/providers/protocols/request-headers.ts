@@ -9,12 +9,23 @@ export type HeadersOf = (lease: Lease, request: ProviderRequest) => string[]
 export function createHeaders(definition: ProviderDefinition): HeadersOf {
   const byKey: string[][] = []
   if (definition.quirks?.speaksOpenRouter === true)
-    return (lease, request) => [...providerHeaders(definition, lease.key), ...routerHeaders(request)]
-  return (lease) => (byKey[lease.index] ??= providerHeaders(definition, lease.key))
+    return (lease, request) => [
+      ...(request.media?.form === undefined ? providerHeaders : formHeaders)(definition, lease.key),
+      ...routerHeaders(request),
+    ]
+  return (lease, { media }) =>
+    media?.form === undefined
+      ? (byKey[lease.index] ??= providerHeaders(definition, lease.key))
+      : formHeaders(definition, lease.key)
 }
 
 function providerHeaders(definition: ProviderDefinition, key: Secret | undefined): string[] {
-  const headers = ['content-type', 'application/json', 'accept-encoding', 'identity']
+  return ['content-type', 'application/json', ...formHeaders(definition, key)]
+}
+
+/** Without the content type, which a form has of its own. */
+function formHeaders(definition: ProviderDefinition, key: Secret | undefined): string[] {
+  const headers = ['accept-encoding', 'identity']
   headers.push('user-agent', 'hero-aibroker')
   if (key !== undefined) headers.push('authorization', `Bearer ${key.reveal()}`)
   return [...headers, ...Object.entries(definition.headers ?? {}).flat()]

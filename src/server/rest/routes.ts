@@ -9,6 +9,7 @@ import { postCompletions } from './inference/completions.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
+import { postSpeech } from './inference/audio-speech.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
 import { MODEL_FILTERS } from './models/model-filters.ts'
@@ -66,6 +67,12 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary: 'A completion of the text in `prompt`, plain or streamed',
   },
   { method: 'POST', path: '/embeddings', infer: postEmbeddings, summary: 'Texts as vectors' },
+  {
+    method: 'POST',
+    path: '/audio/speech',
+    infer: postSpeech,
+    summary: 'A text, spoken: the sound as it comes, or as events with `stream_format: "sse"`',
+  },
 ]
 
 /** The other routes below `/v1` and `/api/v1`. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../base/clock.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 import { generationId } from '../../../base/ids.ts'
+import type { ResponseHead } from '../../../inference/response/response-formatter.ts'
 import type {
   ResponseSink,
   ResponseSource,
@@ -10,6 +11,7 @@ import type {
 import type { HttpReply } from '../../http/node/request-types.ts'
 import { renderError } from '../../http/errors/error-response.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
+import { BytesWriter } from './bytes-writer.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 const DONE = 'data: [DONE]\n\n'
@@ -42,6 +44,9 @@ export class HttpResponseSink implements ResponseSink {
   #attempted = ''
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
+  /** Of a response that is not JSON of ours. */
+  #head: ResponseHead | undefined
+  #bytes: BytesWriter | undefined
   #hasSentChunk = false
   #isSilent = false
   #cancelKeepAlive: () => void = () => undefined
@@ -87,6 +92,30 @@ export class HttpResponseSink implements ResponseSink {
     this.#attempted = asHeader(endpoints.join(', '))
   }
 
+  setHead(head: ResponseHead): void {
+    this.#head = head
+  }
+
+  bytes(piece: Uint8Array): boolean {
+    this.#bytes ??= this.#beginBytes()
+    return this.#bytes.write(piece, () => this.watcher?.onDrain())
+  }
+
+  #beginBytes(): BytesWriter {
+    this.#reply.hijack()
+    const { contentType = 'application/octet-stream', headers = {} } = this.#head ?? {}
+    return new BytesWriter(this.#raw, { contentType, headers: { ...headers, ...this.#ownHeaders() } })
+  }
+
+  #ownHeaders(): Record<string, string> {
+    return {
+      ...this.#headers,
+      'x-generation-id': this.id,
+      'x-request-id': this.id,
+      'x-aibroker-tried': this.#attempted,
+    }
+  }
+
   chunk(json: string): boolean {
     this.#hasSentChunk = true
     this.#isSilent = false
@@ -115,6 +144,11 @@ export class HttpResponseSink implements ResponseSink {
 
   respond(json: string): void {
     this.#reply.hijack()
+    if (this.#head !== undefined) {
+      const { contentType, headers } = this.#head
+      const named = { ...headers, ...this.#ownHeaders(), 'content-type': contentType }
+      return this.#writer.sendBody(named, json)
+    }
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
@@ -122,16 +156,18 @@ export class HttpResponseSink implements ResponseSink {
       'x-request-id': this.id,
       'x-aibroker-tried': this.#attempted,
     }
-    this.#writer.sendBody(headers, json)
+    return this.#writer.sendBody(headers, json)
   }
 
   end(): void {
+    if (this.#bytes !== undefined) return this.#bytes.end()
     if (this.#writer.isComplete || this.#raw.writableEnded) return
     if (!this.#writer.hasBegun) this.#beginStream()
     this.#writer.endStream(DONE)
   }
 
   fail(error: BrokerError, { model, provider }: ResponseSource): void {
+    if (this.#bytes !== undefined) return this.#bytes.fail(error)
     const choice = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
     const chunk = {
       id: this.id,

@@ -1,5 +1,5 @@
 import { asBrokerError } from '../../../base/errors.ts'
-import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
+import { admitReplay, permitStoredResponse, type ReplayRequest } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
 import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
@@ -28,13 +28,17 @@ export async function respond(
   reply: HttpReply,
   { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
   infer: InferenceHandler,
+  received: ReceivedBody = jsonBodyOf(reply.request),
 ): Promise<void> {
-  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
-  if (turn?.type === 'again') return respondAgain(reply, { services, replay: turn.replay }, turn.response)
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay, received)
+  if (turn?.type === 'again')
+    return respondAgain(reply, { services, replay: turn.replay, received }, turn.response)
   const sink = new HttpResponseSink(reply, services.clock)
   try {
     await (turn === undefined
-      ? (withResponseCache(reply, services, replay, infer) ?? infer)(sink)
+      ? ((received.isCacheable ? withResponseCache(reply, services, replay, infer) : undefined) ?? infer)(
+          sink,
+        )
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
@@ -44,24 +48,46 @@ export async function respond(
   }
 }
 
+/** What repeats of a request are recognized by, and what it requests. */
+export interface ReceivedBody {
+  content(): Uint8Array | string
+  query(): ReplayRequest['query']
+  /** Its responses may be cached. */
+  readonly isCacheable: boolean
+}
+
+function jsonBodyOf(request: HttpRequest): ReceivedBody {
+  return {
+    content: () => bytesOf(request),
+    query: () => requestedModels(request, parseJsonBody(bytesOf(request))),
+    isCacheable: true,
+  }
+}
+
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
-async function claimOf(reply: HttpReply, replay: ReplayServices) {
-  const repeatable = idempotentRequestOf(reply.request)
+async function claimOf(reply: HttpReply, replay: ReplayServices, { content }: ReceivedBody) {
+  const repeatable = idempotentRequestOf(reply.request, content)
   const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
 
 async function respondAgain(
   reply: HttpReply,
-  { services, replay }: { readonly services: InferenceServices; readonly replay: ReplayServices },
+  {
+    services,
+    replay,
+    received,
+  }: {
+    readonly services: InferenceServices
+    readonly replay: ReplayServices
+    readonly received: ReceivedBody
+  },
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
   response.catch(() => undefined)
-  const { request } = reply
-  const caller = authenticate(request)
-  const query = requestedModels(request, parseJsonBody(bytesOf(request)))
-  const admission = admitReplay({ caller, query }, services, replay)
+  const caller = authenticate(reply.request)
+  const admission = admitReplay({ caller, query: received.query() }, services, replay)
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)

@@ -1,0 +1,143 @@
+import type { Endpoint } from '../../catalog/catalog.ts'
+import type { UsageBounds } from '../../ledger/cost.ts'
+import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
+import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
+import { jsonBodyOf, type JsonBody } from '../../wire/json/json-body.ts'
+import { spliceFields } from '../../wire/json/splice-fields.ts'
+import type { SpeechRequest } from '../../wire/openai/media/speech.ts'
+import { maxCost } from '../budget/worst-case.ts'
+import { Execution } from '../execution/execution.ts'
+import type { BatchResponseHandler } from '../request/embedding-batches.ts'
+import type { InferenceKind, InferenceRequest, RequestContext } from '../request/inference-request.ts'
+import { passingFormatter } from '../response/media-response.ts'
+import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
+import type { ResponseSink } from '../response/response-sink.ts'
+import { selectCandidates } from '../candidates/select-candidates.ts'
+import type { InferenceServices } from '../services/services.ts'
+import { MediaMeter } from '../usage/media-meter.ts'
+import { tokenUsageIn } from '../usage/media-usage.ts'
+import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN } from '../usage/token-ratio.ts'
+
+/** Has a text spoken: the sound passes to the caller as it comes. Throws like `Execution.execute`. */
+export function speech(
+  request: SpeechRequest,
+  context: RequestContext,
+  sink: ResponseSink,
+  services: InferenceServices,
+): Promise<void> {
+  const { body, routing } = request
+  const { candidates } = selectCandidates(
+    { kind: 'speech', requested: routing, strategy: services.strategy },
+    context,
+    services,
+  )
+  const kind = new SpeechKind(request)
+  const inference: InferenceRequest = {
+    kind,
+    body,
+    // OpenRouter's default format is another one than OpenAI's.
+    forRouters: { route: 'speech', body: withFormat(request) },
+    requestedModel: routing.model,
+    stream: true,
+    candidates,
+    maxCost: maxCost(kind, candidates),
+  }
+  return new Execution(inference, context, sink, services).execute()
+}
+
+function withFormat({ body, format }: SpeechRequest): JsonBody {
+  if (body.fields.has('response_format')) return body
+  return jsonBodyOf(spliceFields(body, new Map([['response_format', JSON.stringify(format)]])))
+}
+
+/** Audio tokens that a model gives for each token of text, by what was seen of gpt-4o-mini-tts. */
+const AUDIO_TOKENS_PER_TOKEN = 6
+/** The most that a character can take: at a quarter of the usual speed, with a third more for pauses. */
+const MAX_AUDIO_TOKENS_PER_CHARACTER = 8
+const MAX_SILENCE_TOKENS = 256
+
+/** What a request for speech uses at most at an endpoint, by the unit of its price. */
+export function maxSpeechUsage(request: SpeechRequest, { price, maxOutputTokens }: Endpoint): UsageBounds {
+  const { input, instructions, body } = request
+  if (price?.input === undefined && price?.output === undefined)
+    return { maxPromptTokens: 0, maxCompletionTokens: 0, maxCharacters: countCharacters(input) }
+  const most = MAX_SILENCE_TOKENS + MAX_AUDIO_TOKENS_PER_CHARACTER * (input.length + instructions.length)
+  return { maxPromptTokens: body.byteLength, maxCompletionTokens: maxOutputTokens ?? most, isText: true }
+}
+
+/** Characters as vendors count them: code points. */
+function countCharacters(text: string): number {
+  let count = 0
+  for (const _ of text) count++
+  return count
+}
+
+class SpeechKind implements InferenceKind {
+  readonly name = 'speech'
+  readonly route = 'speech'
+  readonly formatsRouters = true
+  readonly #request: SpeechRequest
+
+  constructor(request: SpeechRequest) {
+    this.#request = request
+  }
+
+  maxUsage(endpoint: Endpoint): UsageBounds {
+    return maxSpeechUsage(this.#request, endpoint)
+  }
+
+  reasons(): undefined {
+    return undefined
+  }
+
+  createMeter(_body: JsonBody, endpoint: Endpoint): MediaMeter {
+    const max = this.maxUsage(endpoint)
+    if (max.maxCharacters !== undefined) return characterMeter(max.maxCharacters)
+    const { input, instructions } = this.#request
+    const characters = input.length + instructions.length
+    const prompt = Math.ceil(characters / CHARACTERS_PER_TOKEN)
+    return new MediaMeter({
+      estimate: usageOf(prompt, Math.min(prompt * AUDIO_TOKENS_PER_TOKEN, max.maxCompletionTokens)),
+      low: usageOf(Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN), 0),
+      high: usageOf(max.maxPromptTokens, max.maxCompletionTokens),
+      reportIn: tokenUsageIn,
+    })
+  }
+
+  createFormatter(info: ResponseInfo): ResponseFormatter {
+    return passingFormatter(info, CONTENT_TYPES[this.#request.format] ?? 'application/octet-stream')
+  }
+
+  dispatch(provider: Provider, call: ProviderRequest, handler: BatchResponseHandler): ProviderCall {
+    const media = { expectsSound: true, lastEvents: ['speech.audio.done'] }
+    return provider.send({ ...call, media }, handler)
+  }
+}
+
+function characterMeter(characters: number): MediaMeter {
+  const counted = { ...ZERO_USAGE, characters }
+  return new MediaMeter({
+    counted,
+    estimate: counted,
+    low: counted,
+    high: counted,
+    reportIn: () => undefined,
+  })
+}
+
+/** Sound that is generated: its tokens are the whole of the completion. */
+function usageOf(prompt: number, completion: number): Usage {
+  return { ...ZERO_USAGE, prompt, completion }
+}
+
+/** Where a provider names no type. */
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  mp3: 'audio/mpeg',
+  opus: 'audio/ogg',
+  ogg: 'audio/ogg',
+  aac: 'audio/aac',
+  flac: 'audio/flac',
+  wav: 'audio/wav',
+  pcm: 'audio/pcm',
+  mulaw: 'audio/basic',
+}
