@@ -513,6 +513,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'Whisper',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'verbose_json translation',
     at: [groqWhisper, 'sambanova Whisper-Large-v3', 'openai whisper-1'],
   },
   {
@@ -520,6 +521,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'Whisper Large v3',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'verbose_json translation',
     at: [groqWhisper, 'sambanova Whisper-Large-v3'],
   },
   {
@@ -527,6 +529,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'Whisper Large v3 Turbo',
     kind: 'transcription',
     tier: 'economy',
+    capabilities: 'verbose_json',
     at: ['groq whisper-large-v3-turbo'],
   },
   {
@@ -534,6 +537,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'GPT Transcribe',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'streaming',
     at: ['openai gpt-transcribe'],
   },
   {
@@ -541,6 +545,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'GPT-4o Transcribe',
     kind: 'transcription',
     tier: 'premium',
+    capabilities: 'streaming',
     at: ['openai gpt-4o-transcribe'],
   },
   {
@@ -548,6 +553,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'GPT-4o mini Transcribe',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'streaming',
     at: ['openai gpt-4o-mini-transcribe'],
   },
 ]

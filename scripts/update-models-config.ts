@@ -40,7 +40,8 @@ const HEADER = ` Models, the providers that offer them, and their prices.
    <name>:                  the name that callers request
      display_name, tier     premium (from which autobest selects), standard, economy …
      kind                   chat (the default), embedding, speech, transcription
-     capabilities           tool_calling, vision, reasoning, audio_input …
+     capabilities           tool_calling, vision, reasoning, audio_input …; of a transcription model: verbose_json (it times
+                            its words), translation, diarization, streaming; without any it may have all
      context_window         tokens of prompt and output together
      max_output_tokens      maximum number of output tokens
      backends:              the providers that offer it; the lowest priority is tried first, the others when it fails
@@ -49,7 +50,8 @@ const HEADER = ` Models, the providers that offer them, and their prices.
          cached_input_cost, cache_write_cost, reasoning_cost, audio_input_cost, audio_output_cost, image_cost
          request_cost, each_image_cost           US dollars per request, per image in the prompt
          character_cost                          US dollars per million characters
-         hour_cost or minute_cost                US dollars per hour or minute of audio; minimum_seconds is the minimum charge
+         hour_cost or minute_cost                US dollars per hour or minute of audio; minimum_seconds is the minimum charge,
+                                                 second_rounding (up, nearest) says that whole seconds are charged
          tiers: [{above_input_tokens, …}]        rates that replace those above for longer prompts
          price_source, price_date, price_note    the source of the prices
          context_window, max_output_tokens       when this backend differs

@@ -50,6 +50,8 @@ export function loadConfig(options: {
         : 'power-safe-soon',
     hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.wholeNumber('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
+    uploadLimitBytes: settings.wholeNumber('AIBROKER_UPLOAD_LIMIT_MB', 'megabytes', 512) * 1024 * 1024,
+    spoolLimitBytes: settings.wholeNumber('AIBROKER_SPOOL_MB', 'megabytes', 2048) * 1024 * 1024,
     maxOpenRequests: settings.wholeNumber('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
     probeEveryMs: probeEveryMs(settings),
     hedgePercent: settings.wholeNumber('AIBROKER_HEDGE_PERCENT', 'percent', 10),

@@ -20,6 +20,8 @@ export interface Quirks {
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** The formats in which it gives transcripts; any by default. */
+  readonly transcriptFormats?: readonly string[] | undefined
 }
 
 /** What a provider does with prompts and responses, unless a contract says otherwise. */
@@ -162,6 +164,8 @@ export interface Provider {
   readonly company?: Company | undefined
   /** Maximum number of inputs of one embedding request; absent when unknown. */
   readonly maxInputs?: number | undefined
+  /** The formats in which it gives transcripts; any when absent. */
+  readonly transcriptFormats?: readonly string[] | undefined
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker

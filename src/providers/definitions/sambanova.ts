@@ -9,7 +9,12 @@ export const sambanova: ProviderDefinition = {
   // nor keeps data; its terms only bind it not to train.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
+  quirks: {
+    maxTokensField: 'max_tokens',
+    prefixMarker: 'none',
+    // https://docs.sambanova.ai/docs/en/api-reference/endpoints/create-transcription (2026-11)
+    transcriptFormats: ['json', 'text'],
+  },
   company: {
     privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
     termsUrl: 'https://sambanova.ai/terms-and-conditions',

@@ -49,6 +49,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     privacy: definition.privacy,
     company: definition.company,
     maxInputs: definition.quirks?.maxInputs,
+    transcriptFormats: definition.quirks?.transcriptFormats,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     readiness: (modelId) => dispatcher.readiness(modelId),

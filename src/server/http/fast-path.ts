@@ -12,6 +12,8 @@ import { bearerOf } from '../../auth/verify-bearer.ts'
 export interface FastRoute {
   /** Admits requests before their bodies are read. */
   readonly limit: ConcurrencyLimit
+  /** Multipart forms reach its handler unread. */
+  readonly acceptsForms?: boolean | undefined
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
 }
 
@@ -56,6 +58,7 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
     method: 'POST',
     url,
     onRequest: admissionHook(route.limit),
+    config: { acceptsForms: route.acceptsForms ?? false },
     handler: (request, reply) => route.handle(request, reply),
   })
 }

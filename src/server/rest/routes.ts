@@ -10,6 +10,7 @@ import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
 import { postSpeech } from './inference/audio-speech.ts'
+import { postTranscription, postTranslation } from './inference/audio-transcriptions.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
 import { MODEL_FILTERS } from './models/model-filters.ts'
@@ -46,6 +47,8 @@ interface PlainRoute extends RoutePlan {
 /** Calls a model, like nearly all requests, and so takes the fast path. */
 interface InferenceRoute extends RoutePlan {
   readonly method: 'POST'
+  /** It takes multipart forms, too, and reads them itself. */
+  readonly acceptsForms?: boolean | undefined
   readonly infer: InferenceRouteHandler
 }
 
@@ -72,6 +75,20 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     path: '/audio/speech',
     infer: postSpeech,
     summary: 'A text, spoken: the sound as it comes, or as events with `stream_format: "sse"`',
+  },
+  {
+    method: 'POST',
+    path: '/audio/transcriptions',
+    infer: postTranscription,
+    acceptsForms: true,
+    summary: 'A sound, written down: a form with `file`, or OpenRouter’s JSON with `input_audio`',
+  },
+  {
+    method: 'POST',
+    path: '/audio/translations',
+    infer: postTranslation,
+    acceptsForms: true,
+    summary: 'A sound, written down in English',
   },
 ]
 
@@ -205,7 +222,7 @@ export const REST_PREFIXES = ['/v1', '/api/v1']
 /** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
-export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody'> {
+export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody' | 'uploads'> {
   readonly http: HttpServices
   /** Wraps the handlers. */
   readonly wrap?: ((handle: FastRoute['handle']) => FastRoute['handle']) | undefined
@@ -217,11 +234,15 @@ export function addInferenceRoutes(
   prefixes: readonly string[],
   { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
-  const parts = { services, replay, readBody: createBodyReader() }
+  const parts = { services, replay, readBody: createBodyReader(), uploads: http.uploads }
   for (const prefix of prefixes)
-    for (const { path, infer } of INFERENCE_ROUTES) {
+    for (const { path, infer, acceptsForms } of INFERENCE_ROUTES) {
       const handle = wrap((request, reply) => infer(request, reply, parts))
-      addInferenceRoute(server, prefix + path, { limit: http.concurrencyLimit, handle })
+      addInferenceRoute(server, prefix + path, {
+        limit: http.concurrencyLimit,
+        acceptsForms,
+        handle,
+      })
     }
 }
 

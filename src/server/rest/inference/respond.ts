@@ -2,6 +2,7 @@ import { asBrokerError } from '../../../base/errors.ts'
 import { admitReplay, permitStoredResponse, type ReplayRequest } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
+import type { UploadSpool } from '../../../runtime/upload-spool.ts'
 import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
@@ -17,6 +18,8 @@ export interface InferenceRouteParts {
   /** Without it no response is kept: requests that name a kept one are served elsewhere. */
   readonly replay: ReplayServices | undefined
   readonly readBody: BodyReader
+  /** Keeps the files of requests; absent where forms are forwarded. */
+  readonly uploads?: UploadSpool | undefined
 }
 
 /**
