@@ -10,11 +10,10 @@ import type { UploadedFile } from '../../wire/openai/media/uploaded-file.ts'
 
 /** How long a sound is: likely, and at least and at most. */
 export interface SoundLength {
+  /** What the container says, but no less than its bytes make likely. */
   readonly ms: number
   readonly minMs: number
   readonly maxMs: number
-  /** Before the call: what the container says, but no less than its bytes make likely. */
-  readonly holdMs: number
 }
 
 /** The lowest bitrate that speech is sent in (Opus), in bits per second. */
@@ -38,13 +37,8 @@ export async function soundLengthOf(file: UploadedFile): Promise<SoundLength> {
   const minMs = msAt(highest, file.byteLength)
   const maxMs = msAt(LOWEST_BITRATE, file.byteLength)
   const stated = await statedMs(file)
-  if (stated === undefined) return { ms: maxMs, minMs, maxMs, holdMs: maxMs }
-  return {
-    ms: stated,
-    minMs: Math.min(minMs, stated),
-    maxMs: Math.max(maxMs, stated),
-    holdMs: Math.max(stated, minMs),
-  }
+  const ms = Math.max(stated ?? maxMs, minMs)
+  return { ms, minMs, maxMs: Math.max(maxMs, ms) }
 }
 
 function msAt(bitsPerSecond: number, bytes: number): number {

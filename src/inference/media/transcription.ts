@@ -95,9 +95,9 @@ class TranscriptionKind implements InferenceKind {
   }
 
   maxUsage(endpoint: Endpoint): UsageBounds {
-    const { holdMs } = this.#length
-    if (!isPricedByTokens(endpoint)) return { maxPromptTokens: 0, maxCompletionTokens: 0, maxSoundMs: holdMs }
-    const { prompt, completion } = this.#mostTokens(holdMs)
+    const { ms } = this.#length
+    if (!isPricedByTokens(endpoint)) return { maxPromptTokens: 0, maxCompletionTokens: 0, maxSoundMs: ms }
+    const { prompt, completion } = this.#mostTokens(ms)
     return { maxPromptTokens: prompt, maxCompletionTokens: completion }
   }
 

@@ -75,7 +75,7 @@ function usageOf(info: ResponseInfo): object | undefined {
 }
 
 function asEvents(transcript: Transcript, info: ResponseInfo): string {
-  const text = String(transcript['text'] ?? '')
+  const text = textOf(transcript)
   const events = [
     ...(text === '' ? [] : [{ type: 'transcript.text.delta', delta: text }]),
     { type: 'transcript.text.done', ...briefOf(transcript), text, ...ours(transcript, info) },
@@ -92,7 +92,7 @@ interface Segment {
 /** @param raw what the provider sent, which is subtitles already where it has no segments. */
 function asText(format: TranscriptFormat, transcript: Transcript, raw: string): string {
   const segments = segmentsOf(transcript)
-  if (format === 'text') return `${String(transcript['text'] ?? '').trim()}\n`
+  if (format === 'text') return `${textOf(transcript).trim()}\n`
   if (segments === undefined) return raw
   const cues = segments.map(({ start, end, text }, at) =>
     format === 'srt'
@@ -100,6 +100,10 @@ function asText(format: TranscriptFormat, transcript: Transcript, raw: string): 
       : `${timeText(start, '.')} --> ${timeText(end, '.')}\n${text.trim()}\n`,
   )
   return `${format === 'vtt' ? 'WEBVTT\n\n' : ''}${cues.join('\n')}`
+}
+
+function textOf({ text }: Transcript): string {
+  return typeof text === 'string' ? text : ''
 }
 
 /** A transcript without any speech has no segments, and its subtitles are empty. */

@@ -1,6 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import { createHash } from 'node:crypto'
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy'
-import { BrokerError, asBrokerError, withDetails } from '../../../base/errors.ts'
+import { BrokerError, asBrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import type { SpooledFile, UploadSpool } from '../../../runtime/upload-spool.ts'
 import type { FormField } from '../../../wire/openai/media/transcription.ts'
@@ -23,19 +24,18 @@ const MAX_NAME_BYTES = 256
 const MAX_FIELD_BYTES = 4 * 1024 * 1024
 const MAX_FIELDS_BYTES = 16 * 1024 * 1024
 const MAX_HEADER_BYTES = 8 * 1024
+/** Of a refused form, so many bytes are discarded before the error is sent: most clients read it only once they have written all. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 
 /** Reads a form, its files onto the disk. Throws `bad-request`, `too-large`, `overloaded`; nothing stays behind then. */
 export async function readForm(request: HttpRequest, spool: UploadSpool): Promise<ReceivedForm> {
   const length = Number(request.headers['content-length'] ?? 0)
-  if (length > spool.maxFileBytes + MAX_FIELDS_BYTES)
-    throw lastWord('too-large', `the form is larger than this broker accepts (${spool.maxFileBytes} bytes)`)
-  const reader = new FormReader(request, spool)
-  try {
-    await reader.read()
-  } catch (error) {
-    await reader[Symbol.asyncDispose]()
-    throw error
+  if (length > spool.maxFileBytes + MAX_FIELDS_BYTES) {
+    await discardRest(request.raw)
+    throw tooLarge(`the form is larger than this broker accepts (${spool.maxFileBytes} bytes)`)
   }
+  const reader = new FormReader(request, spool)
+  await reader.read()
   return reader
 }
 
@@ -49,7 +49,10 @@ class FormReader implements ReceivedForm {
   readonly #isHashed: boolean
   readonly #outcome = Promise.withResolvers<void>()
   readonly #writes: Promise<void>[] = []
+  /** The files that the parser hands out: it leaves them open when it is destroyed. */
+  readonly #streams: BusboyFileStream[] = []
   #fieldBytes = 0
+  #receivedBytes = 0
   #isOver = false
   #digest = ''
 
@@ -70,7 +73,8 @@ class FormReader implements ReceivedForm {
       if (!raw.complete)
         this.#fail(new BrokerError('bad-request', 'the connection closed before the whole form arrived'))
     }
-    raw.once('close', onClose)
+    const onData = (piece: Uint8Array): void => this.#onBytes(piece.length)
+    raw.once('close', onClose).on('data', onData)
     raw.pipe(parser)
     try {
       await this.#outcome.promise
@@ -80,13 +84,16 @@ class FormReader implements ReceivedForm {
     } catch (error) {
       raw.unpipe(parser)
       parser.on('error', () => undefined).destroy()
-      // What still comes is discarded until the connection is closed behind the error.
-      raw.resume()
+      for (const stream of this.#streams) stream.on('error', () => undefined).destroy()
+      const rest = discardRest(raw)
       await Promise.allSettled(this.#writes)
-      throw withDetails(asBrokerError(error), { headers: { connection: 'close' } })
+      // At once, so that the space is free for the forms beside this one.
+      await this[Symbol.asyncDispose]()
+      await rest
+      throw error
     } finally {
       this.#isOver = true
-      raw.off('close', onClose)
+      raw.off('close', onClose).off('data', onData)
     }
   }
 
@@ -96,19 +103,27 @@ class FormReader implements ReceivedForm {
       this.#onField(name, value, isNameCut, isValueCut),
     )
     parser.on('file', (name, stream, filename, _encoding, type) => {
+      this.#streams.push(stream.on('error', (cause) => this.#fail(malformed(cause))))
       const write = this.#onFile(name, stream, { filename, type })
       write.catch((error: unknown) => {
-        stream.resume()
         this.#fail(asBrokerError(error))
       })
       this.#writes.push(write)
     })
     const tooMany = (): void =>
-      this.#fail(lastWord('bad-request', `the form has more than ${MAX_PARTS} parts`))
+      this.#fail(new BrokerError('bad-request', `the form has more than ${MAX_PARTS} parts`))
     parser.on('partsLimit', tooMany).on('filesLimit', tooMany).on('fieldsLimit', tooMany)
     parser.on('error', (cause: unknown) => this.#fail(malformed(cause)))
     parser.on('finish', () => this.#outcome.resolve())
     return parser
+  }
+
+  /** The parser itself bounds each field, and goes on discarding what is beyond. */
+  #onBytes(length: number): void {
+    this.#receivedBytes += length
+    const inFiles = this.#spooled.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    if (this.#receivedBytes - inFiles > MAX_FIELDS_BYTES)
+      this.#fail(tooLarge(`the fields of the form are larger than ${MAX_FIELDS_BYTES} bytes`))
   }
 
   #fail(error: BrokerError): void {
@@ -124,9 +139,7 @@ class FormReader implements ReceivedForm {
     }
     this.#fieldBytes += value.length
     if (isValueCut || this.#fieldBytes > MAX_FIELDS_BYTES)
-      return this.#fail(
-        lastWord('too-large', `the field “${truncate(name)}” is larger than ${MAX_FIELD_BYTES} bytes`),
-      )
+      return this.#fail(tooLarge(`the field “${truncate(name)}” is larger than ${MAX_FIELD_BYTES} bytes`))
     this.fields.push([name, value])
     return undefined
   }
@@ -185,20 +198,39 @@ function createBusboy({ headers }: HttpRequest): BusboyInstance {
 
 function checkName(name: unknown, isCut: boolean): asserts name is string {
   if (typeof name !== 'string' || name === '')
-    throw lastWord(
+    throw new BrokerError(
       'bad-request',
       `a part of the form has no name, or one of more than ${MAX_NAME_BYTES} bytes`,
     )
   if (isCut || Buffer.byteLength(name) > MAX_NAME_BYTES)
-    throw lastWord('bad-request', `the name of a field of the form is longer than ${MAX_NAME_BYTES} bytes`)
+    throw new BrokerError(
+      'bad-request',
+      `the name of a field of the form is longer than ${MAX_NAME_BYTES} bytes`,
+    )
 }
 
 function malformed(cause: unknown): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return lastWord('bad-request', `the body is not a well-formed multipart form: ${truncate(reason)}`)
+  return new BrokerError('bad-request', `the body is not a well-formed multipart form: ${truncate(reason)}`)
 }
 
-/** An error after which the rest of the request is not read: the connection ends behind it. */
-function lastWord(code: 'bad-request' | 'too-large', message: string): BrokerError {
-  return new BrokerError(code, message, { details: { headers: { connection: 'close' } } })
+function tooLarge(message: string): BrokerError {
+  return new BrokerError('too-large', message)
+}
+
+/**
+ * Resolves when the rest of a request was read and discarded, or there is too much of it. Then the error is sent while more is
+ * discarded, and a client that still does not stop loses its connection.
+ */
+function discardRest(raw: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (raw.complete || raw.destroyed) return resolve()
+    let left = MAX_DISCARDED_BYTES
+    raw.on('data', (piece: Uint8Array) => {
+      left -= piece.length
+      if (left < 0) resolve()
+      if (left < -MAX_DISCARDED_BYTES) raw.destroy()
+    })
+    raw.once('end', resolve).once('close', resolve).resume()
+  })
 }

@@ -53,7 +53,7 @@ export async function respond(
 
 /** What repeats of a request are recognized by, and what it requests. */
 export interface ReceivedBody {
-  content(): Uint8Array | string
+  readonly content: () => Uint8Array | string
   query(): ReplayRequest['query']
   /** Its responses may be cached. */
   readonly isCacheable: boolean
