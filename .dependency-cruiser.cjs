@@ -38,7 +38,7 @@ module.exports = {
     ...Object.entries(layers.inside).flatMap(([module, order]) => orderRules(`src/${module}`, order)),
     never('clients-use-the-sdk', '^(ui|src/cli)/', {
       path: '^src/',
-      pathNot: '^src/(base|wire|sdk|sdk-node|cli|offline)/',
+      pathNot: '^src/(base|wire|sdk|sdk-node|cli|offline|service)/',
     }),
     // The bundled servers are programs that others start: they have the signals and outputs of a program, and nothing
     // else of the broker.

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 
 import { apiPage } from './api-page.ts'
 import { cliPage } from './cli-page.ts'
+import { configurationPage } from './configuration-page.ts'
 import { rpcPage } from './rpc-page.ts'
 
 const docs = new URL('../docs/', import.meta.url)
@@ -10,3 +11,4 @@ const docs = new URL('../docs/', import.meta.url)
 await writeFile(new URL('api.md', docs), apiPage())
 await writeFile(new URL('rpc.md', docs), rpcPage())
 await writeFile(new URL('cli.md', docs), cliPage())
+await writeFile(new URL('configuration.md', docs), configurationPage())

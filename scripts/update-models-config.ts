@@ -60,7 +60,7 @@ const HEADER = ` Models, the providers that offer them, and their prices.
 
  providers:                 adds a provider, or changes a built-in one
    <name>:
-     display_name, base_url, key_env, headers, quirks
+     display_name, base_url, key_env, keys, timeouts, headers, quirks
      abort_stops_billing, abort_stops_plain_billing   whether an abort stops the billing: of a stream, of a plain request
      models                 listed (the default), or any: pass on every <name>/<model> that is requested
      command                starts a local server when it is first needed, [llama-server, -m, model.gguf, --host, "{socket}"]

@@ -1,7 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
+import { fileFault, readRegularFile } from '../files/read-file.ts'
+
+/** The key is 64 hexadecimal digits. */
+const MAX_KEY_FILE_BYTES = 1024
 
 /** What is known about a token, without the token itself. Times are unix seconds. */
 export interface TokenInfo {
@@ -74,7 +78,21 @@ function readOrCreateKey(path: string): Buffer {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
-  return Buffer.from(readFileSync(path, 'utf8').trim(), 'hex')
+  const text = readKeyFile(path).trim()
+  if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')
+  const help = 'restore it from a backup, or remove it and issue new tokens'
+  throw new BrokerError(
+    'cannot-start',
+    `${path} is not the key of API tokens that was written there; ${help}`,
+  )
+}
+
+function readKeyFile(path: string): string {
+  try {
+    return readRegularFile(path, MAX_KEY_FILE_BYTES)
+  } catch (cause) {
+    throw new BrokerError('cannot-start', `${path} can’t be read: ${fileFault(cause)}`, { cause })
+  }
 }
 
 function refused(why: string): BrokerError {

@@ -11,6 +11,8 @@ export interface Catalog {
   readonly models: ReadonlyMap<string, Model>
   /** By `provider/model_id`. Where several models share an id, it maps to the endpoint of the lowest priority number, then of the first model by name. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
+  /** Providers to which a request for `provider/name` is forwarded although no model lists it. */
+  readonly passThrough?: ReadonlySet<string> | undefined
 }
 
 export interface Model {

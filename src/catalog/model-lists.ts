@@ -16,7 +16,7 @@ export interface ModelLists {
 
 /** The outcome of fetching one list. */
 export interface CatalogueRefresh {
-  /** How many models the fetched list has. */
+  /** How many models the list in use has. */
   readonly models: number
   /** Why the fetch failed; the last good list stays in use. */
   readonly problem?: string | undefined

@@ -15,6 +15,7 @@ import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
 import { providersCommand } from './models/providers.ts'
+import { serviceCommand } from './service/service.ts'
 import { tokensCommand } from './access/tokens.ts'
 import { toolsCommand } from './tools/tools.ts'
 import { usageCommand } from './usage/usage.ts'
@@ -35,6 +36,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   infoCommand,
   healthCommand,
   logsCommand,
+  serviceCommand,
   mcpCommand,
   doctorCommand,
   completionCommand,

@@ -72,9 +72,10 @@ export interface Config {
   keysOf(name: string, keyEnv?: string): readonly Secret[]
   /**
    * Reads the `.env` of secrets again, for later calls of `keysOf`; everything else is fixed until the next start. Throws
-   * `bad-request` and changes nothing when the file can't be used. Returns the changed variables that take effect at the next start only.
+   * `bad-request` and changes nothing when the file can't be used, or lost most of its variables and not `mayLoseMost`.
+   * Returns the changed variables that take effect at the next start only.
    */
-  rereadKeys(): readonly string[]
+  rereadKeys(options?: { readonly mayLoseMost?: boolean }): readonly string[]
   /** The effective settings, for people; secrets are shown as `***`. */
   readonly effective: readonly EffectiveSetting[]
   /** Base URL that replaces a provider's own, from `AIBROKER_<NAME>_URL`. */

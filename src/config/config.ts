@@ -1,8 +1,10 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 
+import { losesMost } from '../files/loses-most.ts'
 import { baseUrls, variableName } from './base-urls.ts'
 import { HTTP_CLIENTS, LOG_LEVELS, type Config, type Flags } from './config-type.ts'
+import { DEFAULT_SETTINGS } from './default-settings.ts'
 import { effectiveSettings } from './effective-settings.ts'
 import { readEnvFile } from './env-file.ts'
 import { findKeys, findSecret, keyVariables } from './keys.ts'
@@ -32,7 +34,11 @@ export function loadConfig(options: {
   const urls = baseUrls(env, settings)
   const config: Omit<Config, 'effective'> = {
     ...paths,
-    routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
+    routingStrategy: settings.choice(
+      'ROUTING_STRATEGY',
+      ['cheapest', 'best'],
+      DEFAULT_SETTINGS.routingStrategy,
+    ),
     listen: listenAt(argv, settings),
     isMother: argv.mother === true,
     workers: workersOf(argv, settings),
@@ -43,23 +49,35 @@ export function loadConfig(options: {
     rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
-    keepDays: settings.wholeNumber('AIBROKER_KEEP_DAYS', 'days', 90),
+    keepDays: settings.wholeNumber('AIBROKER_KEEP_DAYS', 'days', DEFAULT_SETTINGS.keepDays),
     durability:
-      settings.choice('AIBROKER_DURABILITY', ['soon', 'full'], 'soon') === 'full'
+      settings.choice('AIBROKER_DURABILITY', ['soon', 'full'], DEFAULT_SETTINGS.durability) === 'full'
         ? 'full'
         : 'power-safe-soon',
     hangUp: hangUpOf(settings),
-    bodyLimitBytes: settings.wholeNumber('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
-    uploadLimitBytes: settings.wholeNumber('AIBROKER_UPLOAD_LIMIT_MB', 'megabytes', 512) * 1024 * 1024,
-    spoolLimitBytes: settings.wholeNumber('AIBROKER_SPOOL_MB', 'megabytes', 2048) * 1024 * 1024,
-    maxOpenRequests: settings.wholeNumber('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    uploadLimitBytes:
+      settings.wholeNumber('AIBROKER_UPLOAD_LIMIT_MB', 'megabytes', DEFAULT_SETTINGS.uploadLimitMb) *
+      1024 *
+      1024,
+    spoolLimitBytes:
+      settings.wholeNumber('AIBROKER_SPOOL_MB', 'megabytes', DEFAULT_SETTINGS.spoolMb) * 1024 * 1024,
+    bodyLimitBytes:
+      settings.wholeNumber('AIBROKER_BODY_LIMIT_MB', 'megabytes', DEFAULT_SETTINGS.bodyLimitMb) * 1024 * 1024,
+    maxOpenRequests: settings.wholeNumber(
+      'AIBROKER_MAX_OPEN_REQUESTS',
+      'requests',
+      DEFAULT_SETTINGS.maxOpenRequests,
+    ),
     probeEveryMs: probeEveryMs(settings),
-    hedgePercent: settings.wholeNumber('AIBROKER_HEDGE_PERCENT', 'percent', 10),
-    keepResponsesMs: settings.wholeNumber('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
-    drainTimeoutMs: settings.wholeNumber('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
+    hedgePercent: settings.wholeNumber('AIBROKER_HEDGE_PERCENT', 'percent', DEFAULT_SETTINGS.hedgePercent),
+    keepResponsesMs:
+      settings.wholeNumber('AIBROKER_IDEMPOTENCY_HOURS', 'hours', DEFAULT_SETTINGS.idempotencyHours) *
+      3_600_000,
+    drainTimeoutMs:
+      settings.wholeNumber('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', DEFAULT_SETTINGS.drainTimeoutS) * 1000,
     timeouts: readTimeouts(settings),
-    logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
-    httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, 'lean'),
+    logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, DEFAULT_SETTINGS.logLevel),
+    httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, DEFAULT_SETTINGS.httpClient),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
       title: settings.text('OPENROUTER_X_TITLE'),
@@ -67,9 +85,15 @@ export function loadConfig(options: {
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
     keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
-    rereadKeys() {
+    rereadKeys({ mayLoseMost = false } = {}) {
       const rereading = createSettings(env)
       const file = readEnvFile(secretsPath, rereading)
+      const [before, after] = [keySources[1] ?? {}, file].map((values) => Object.keys(values).length)
+      if (!mayLoseMost && losesMost(before ?? 0, after ?? 0))
+        rereading.addError(
+          secretsPath,
+          `has ${after} of ${before} variables: is it cut off? If it is meant, run “hero_aibroker config reload --force”`,
+        )
       rereading.throwIfInvalid()
       keySources = [env, file]
       return ONLY_AT_START.filter(
@@ -116,8 +140,9 @@ function probeEveryMs(settings: Settings): number | undefined {
 }
 
 function hangUpOf(settings: Settings): Config['hangUp'] {
-  const forMs = settings.wholeNumber('AIBROKER_HANGUP_DRAIN_S', 'seconds', 60) * 1000
-  const policy = settings.choice('AIBROKER_HANGUP', ['drain', 'cut'], 'drain')
+  const forMs =
+    settings.wholeNumber('AIBROKER_HANGUP_DRAIN_S', 'seconds', DEFAULT_SETTINGS.hangUpDrainS) * 1000
+  const policy = settings.choice('AIBROKER_HANGUP', ['drain', 'cut'], DEFAULT_SETTINGS.hangUp)
   return Object.freeze(policy === 'cut' ? { policy } : { policy, forMs })
 }
 
@@ -126,7 +151,7 @@ const MAX_WORKERS = 256
 
 function workersOf({ workers }: Flags, settings: Settings): number {
   const name = workers === undefined ? 'AIBROKER_WORKERS' : '--workers'
-  const text = String(workers ?? settings.text(name) ?? 1)
+  const text = String(workers ?? settings.text(name) ?? DEFAULT_SETTINGS.workers)
   if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= MAX_WORKERS) return Number(text)
   return (
     settings.addError(

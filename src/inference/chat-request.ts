@@ -1,6 +1,7 @@
 import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../providers/provider.ts'
+import type { UsageShape } from '../providers/usage-shape.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatRequest } from '../wire/openai/chat.ts'
 import { maxChatUsage, maxCost } from './budget/worst-case.ts'
@@ -61,8 +62,8 @@ class ChatKind implements InferenceKind {
     return capabilities.length === 0 ? undefined : capabilities.includes('reasoning')
   }
 
-  createMeter(body: JsonBody, endpoint: Endpoint): UsageMeter {
-    return createUsageMeter(body, endpoint)
+  createMeter(body: JsonBody, endpoint: Endpoint, shape?: UsageShape): UsageMeter {
+    return createUsageMeter(body, endpoint, shape)
   }
 
   createFormatter(facts: ResponseInfo): ResponseFormatter {

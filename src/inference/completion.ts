@@ -1,6 +1,7 @@
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../providers/provider.ts'
+import type { UsageShape } from '../providers/usage-shape.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { CompletionRequest } from '../wire/openai/completion.ts'
 import { maxChatUsage, maxCost, type ChatBounds } from './budget/worst-case.ts'
@@ -64,8 +65,8 @@ class CompletionKind implements InferenceKind {
     return undefined
   }
 
-  createMeter(body: JsonBody, endpoint: Endpoint): UsageMeter {
-    return createUsageMeter(body, endpoint)
+  createMeter(body: JsonBody, endpoint: Endpoint, shape?: UsageShape): UsageMeter {
+    return createUsageMeter(body, endpoint, shape)
   }
 
   createFormatter(facts: ResponseInfo): ResponseFormatter {

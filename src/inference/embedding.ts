@@ -1,5 +1,6 @@
-import type { Catalog } from '../catalog/catalog.ts'
+import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
+import type { UsageShape } from '../providers/usage-shape.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { EmbeddingRequest } from '../wire/openai/embedding.ts'
@@ -52,16 +53,16 @@ class EmbeddingKind implements InferenceKind {
     this.#catalog = catalog
   }
 
-  maxUsage(): UsageBounds {
-    return maxPromptUsage(this.#request.body)
+  maxUsage(endpoint: Endpoint): UsageBounds {
+    return maxPromptUsage(this.#request.body, endpoint)
   }
 
   reasons(): undefined {
     return undefined
   }
 
-  createMeter(body: JsonBody): UsageMeter {
-    return new UsageMeter(body)
+  createMeter(body: JsonBody, _endpoint: Endpoint, shape?: UsageShape): UsageMeter {
+    return new UsageMeter(body, 0, shape)
   }
 
   createFormatter(facts: ResponseInfo): ResponseFormatter {

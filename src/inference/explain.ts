@@ -10,7 +10,7 @@ import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
 import { affordableCandidates } from './budget/affordable-candidates.ts'
 import { maxChatUsage, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
 import type { AdminServices } from './services/services.ts'
-import { BYTES_PER_TOKEN } from './usage/token-ratio.ts'
+import { usualPromptTokens } from './usage/prompt-text.ts'
 import { selectFor } from './candidates/select-candidates.ts'
 
 /** The parts of a request that routing and budgets depend on. */
@@ -123,7 +123,7 @@ const EXPECTED_COMPLETION_TOKENS = 500
 function quote(request: ExplainRequest, endpoint: Endpoint): Quote {
   const { price } = endpoint
   const bounds = boundsFor(request, endpoint)
-  const promptTokens = Math.min(Math.ceil(request.body.byteLength / BYTES_PER_TOKEN), bounds.maxPromptTokens)
+  const promptTokens = Math.min(usualPromptTokens(request.body), bounds.maxPromptTokens)
   const completionTokens = Math.min(EXPECTED_COMPLETION_TOKENS * request.n, bounds.maxCompletionTokens)
   return {
     promptTokens,
@@ -139,5 +139,5 @@ function quote(request: ExplainRequest, endpoint: Endpoint): Quote {
 }
 
 function boundsFor(request: ExplainRequest, endpoint: Endpoint): UsageBounds {
-  return request.kind === 'chat' ? maxChatUsage(request, endpoint) : maxPromptUsage(request.body)
+  return request.kind === 'chat' ? maxChatUsage(request, endpoint) : maxPromptUsage(request.body, endpoint)
 }

@@ -15,8 +15,10 @@ import { BrokerError, asBrokerError } from '../base/errors.ts'
 import { randomLetters } from '../base/ids.ts'
 import { truncate } from '../base/text.ts'
 import { complete } from './completion.ts'
-import { type ChatLimits, type McpConfig, NO_SERVERS } from './config/config.ts'
-import { readMcpConfig, watchFile } from './config/config-file.ts'
+import { losesMost } from '../files/loses-most.ts'
+import { type FileWatch, watchFile } from '../files/watch-file.ts'
+import { type ChatLimits, type EntryProblem, type McpConfig, NO_SERVERS } from './config/config.ts'
+import { readMcpConfig } from './config/config-file.ts'
 import type { CallerClient } from './connection/client-session.ts'
 import type { ListKind } from './connection/connection.ts'
 import type { CallerIdentity } from './policy/caller-identity.ts'
@@ -41,6 +43,10 @@ export interface McpGatewayOptions {
   /** A file that is read now and whenever it changes; alternative to `config`. */
   readonly configPath?: string | undefined
   readonly config?: McpConfig | undefined
+  /** Starts without servers when the file can't be read, and takes it up once it can. */
+  readonly mayStartWithoutFile?: boolean | undefined
+  /** Why there are no servers, when that is known from the start. */
+  readonly problem?: string | undefined
   /** Variables that the configuration may refer to. Servers see only the ones that it passes on. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
   /** The version of the broker that servers and callers see. */
@@ -66,13 +72,27 @@ interface SharedState {
   chat: ChatLimits
 }
 
-/** Reads the configuration; servers are started on first use. Throws `bad-request`. */
+/** Reads the configuration; servers are started on first use. Throws `bad-request`, unless it `mayStartWithoutFile`. */
 export async function createMcpGateway(options: McpGatewayOptions): Promise<McpGateway> {
-  const { configPath, environment = {} } = options
-  const config = configPath === undefined ? options.config : await readMcpConfig(configPath, environment)
-  const gateway = new McpGateway(options)
-  await gateway.configure(config ?? NO_SERVERS)
+  const { config, problem } = initialConfig(options)
+  const gateway = new McpGateway({ ...options, problem })
+  await gateway.configure(config)
   return gateway
+}
+
+function initialConfig({ configPath, environment = {}, log, ...options }: McpGatewayOptions): {
+  readonly config: McpConfig
+  readonly problem: string | undefined
+} {
+  if (configPath === undefined) return { config: options.config ?? NO_SERVERS, problem: options.problem }
+  try {
+    return { config: readMcpConfig(configPath, environment), problem: undefined }
+  } catch (error) {
+    if (options.mayStartWithoutFile !== true) throw error
+    const problem = asBrokerError(error).message
+    log.warn({ problem }, 'mcp: configuration invalid, no servers are available until it is corrected')
+    return { config: NO_SERVERS, problem }
+  }
 }
 
 /**
@@ -89,12 +109,15 @@ export class McpGateway {
   readonly #tools: Tools
   readonly #prompts: Prompts
   readonly #resources: Resources
-  readonly #stopWatching: (() => void) | undefined
+  readonly #watch: FileWatch | undefined
+  /** Why the file as it is now is not in use. */
   #configProblem: string | undefined
+  #entryProblems: readonly EntryProblem[] = []
   #reloading: Promise<void> = Promise.resolve()
 
   constructor(options: McpGatewayOptions, view?: { servers: ServerSet; shared: SharedState }) {
     this.#options = options
+    this.#configProblem = options.problem
     this.#shared = view?.shared ?? createSharedState(options)
     this.#servers = view?.servers ?? createServerSet(options, this.#shared)
     const { pins, seals } = this.#shared
@@ -103,7 +126,7 @@ export class McpGateway {
     this.#prompts = new Prompts(this.#relay)
     this.#resources = new Resources(this.#relay)
     if (view !== undefined || options.configPath === undefined) return
-    this.#stopWatching = watchFile(options.configPath, options.clock, () => void this.reloadConfig())
+    this.#watch = watchFile(options.configPath, options.clock, () => void this.reloadConfig())
   }
 
   /**
@@ -133,24 +156,54 @@ export class McpGateway {
   async configure(config: McpConfig): Promise<void> {
     this.#shared.policy = new ToolPolicy(config.policies, this.#options.clock)
     this.#shared.chat = config.chat
+    for (const { server, reason } of config.problems)
+      this.#options.log.warn({ server, problem: reason }, 'mcp: an entry of the configuration is left out')
+    this.#entryProblems = config.problems
     await this.#servers.configure(config.servers)
   }
 
-  /** Reads the file again. An invalid file changes nothing but `unavailable`, which then states the reason. */
-  reloadConfig(): Promise<void> {
+  /**
+   * Reads the file again. An invalid file changes nothing but `unavailable`, which then states the reason; so does one that
+   * lost all or most servers, unless it `mayLoseMost`. Resolves with the reason.
+   */
+  async reloadConfig(options: { readonly mayLoseMost?: boolean } = {}): Promise<string | undefined> {
     this.#reloading = this.#reloading.then(async () => {
       const { configPath, environment = {}, log } = this.#options
       if (configPath === undefined) return
       try {
-        await this.configure(await readMcpConfig(configPath, environment))
+        const config = readMcpConfig(configPath, environment)
+        this.#assertReplaceable(config, configPath, options)
+        await this.configure(config)
         this.#configProblem = undefined
         log.info({ servers: this.#servers.all.length }, 'mcp: configuration read again')
       } catch (error) {
         this.#configProblem = asBrokerError(error).message
-        log.warn({ err: error }, 'mcp: configuration invalid, the last valid one stays in use')
+        log.warn(
+          { problem: this.#configProblem },
+          'mcp: configuration invalid, the last valid one stays in use',
+        )
       }
     })
-    return this.#reloading
+    await this.#reloading
+    return this.#configProblem
+  }
+
+  /** Throws for a file that would close tools by mistake: policies that can't be read, or servers that are gone. */
+  #assertReplaceable(
+    { servers, problems }: McpConfig,
+    path: string,
+    { mayLoseMost = false }: { readonly mayLoseMost?: boolean },
+  ): void {
+    const closed = problems.find(({ server }) => server === '*')
+    if (closed !== undefined) throw new BrokerError('bad-request', closed.reason)
+    const before = this.#servers.all.length
+    if (mayLoseMost || !losesMost(before, servers.length)) return
+    const [problem] = problems
+    const why = problem === undefined ? 'is it cut off?' : problem.reason
+    throw new BrokerError(
+      'bad-request',
+      `${path} has ${servers.length} of ${before} servers: ${why} If it is meant, run “hero_aibroker config reload --force”`,
+    )
   }
 
   /** Every tool that `caller` may use, sorted by name, and its servers whose tools are missing with the reason. */
@@ -251,6 +304,17 @@ export class McpGateway {
     return this.#servers.all.map((server) => server.status())
   }
 
+  /** What is wrong with the configuration file, a sentence each. */
+  configProblems(): readonly string[] {
+    const entries = this.#entryProblems.map(({ reason }) => reason)
+    return this.#configProblem === undefined ? entries : [...entries, this.#configProblem]
+  }
+
+  /** The entries of the configuration that are left out. */
+  leftOut(): readonly EntryProblem[] {
+    return this.#entryProblems
+  }
+
   /** The servers of which a caller may use something, without what other callers do there. */
   serversFor(caller: ToolCaller): readonly ServerStatus[] {
     const own = Map.groupBy(this.#tools.listed(caller), ({ server }) => server)
@@ -266,9 +330,9 @@ export class McpGateway {
       }))
   }
 
-  /** The servers that lists are incomplete without, and an invalid configuration file as server `*`. */
+  /** The servers that lists are incomplete without, those that are left out, and an invalid configuration file as server `*`. */
   unavailable(): readonly ServerProblem[] {
-    const problems = this.#servers.problems()
+    const problems = [...this.#servers.problems(), ...this.#entryProblems]
     return this.#configProblem === undefined
       ? problems
       : [...problems, { server: '*', reason: this.#configProblem }]
@@ -297,7 +361,7 @@ export class McpGateway {
 
   /** Closes every connection and ends the processes of all servers. */
   async close(): Promise<void> {
-    this.#stopWatching?.()
+    this.#watch?.close()
     await this.#reloading
     await this.#servers.close()
   }

@@ -3,6 +3,7 @@ import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
 import type { StreamedBody } from './streamed-body.ts'
+import type { UsageShape } from './usage-shape.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -22,6 +23,8 @@ export interface Quirks {
   readonly speaksOpenRouter?: boolean | undefined
   /** The formats in which it gives transcripts; any by default. */
   readonly transcriptFormats?: readonly string[] | undefined
+  /** How its usage objects deviate from OpenAI's. */
+  readonly usageShape?: UsageShape | undefined
 }
 
 /** What a provider does with prompts and responses, unless a contract says otherwise. */
@@ -169,6 +172,8 @@ export interface Provider {
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
+  /** How its usage objects deviate from OpenAI's; absent where they do not. */
+  readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
   /** The states of its keys, without the keys. */

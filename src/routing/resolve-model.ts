@@ -27,7 +27,7 @@ const VARIANTS = ['nitro', 'floor', 'online', 'exacto', 'free', 'thinking', 'ext
 /**
  * Resolves a model name: an automatic choice, our own name, OpenRouter's `author/slug`, or `provider/model_id`, each with
  * or without suffixes. OpenRouter's name means the model at all its providers; `provider/model_id` means that endpoint
- * alone. Throws `no-such-model` with the nearest names.
+ * alone. At a provider that takes any model, `provider/name` need not be listed. Throws `no-such-model` with the nearest names.
  */
 export function resolveModel(name: string, kind: ModelKind, catalog: Catalog): Resolved {
   const automatic = automaticOf(name)
@@ -43,10 +43,48 @@ export function resolveModel(name: string, kind: ModelKind, catalog: Catalog): R
     const colon = base.lastIndexOf(':')
     const suffix = base.slice(colon + 1)
     const isLast = colon === -1 || variants.length === VARIANTS.length
-    if (isLast || !VARIANTS.includes(suffix)) throw noSuchModel(name, kind, catalog)
+    if (isLast || !VARIANTS.includes(suffix)) return passedThrough(name, kind, catalog)
     variants.unshift(suffix)
     base = base.slice(0, colon)
   }
+}
+
+/** As long as the names of models that providers list. */
+const MAX_NAME_LENGTH = 256
+/** After every endpoint that is listed. */
+const PRIORITY = 70
+
+/**
+ * A model that no list has, at a provider that takes any. Nothing is known about it, its price included. Throws
+ * `no-such-model` for other names.
+ */
+function passedThrough(name: string, kind: ModelKind, catalog: Catalog): Resolved {
+  const slash = name.indexOf('/')
+  const provider = name.slice(0, slash)
+  const modelId = name.slice(slash + 1)
+  const isPassed = slash > 0 && catalog.passThrough?.has(provider) === true
+  if (!isPassed || modelId === '' || name.length > MAX_NAME_LENGTH) throw noSuchModel(name, kind, catalog)
+  const limits = { contextWindow: undefined, maxOutputTokens: undefined }
+  const endpoint = {
+    id: name,
+    provider,
+    modelId,
+    model: name,
+    priority: PRIORITY,
+    price: undefined,
+    ...limits,
+  }
+  const model: Model = {
+    id: name,
+    displayName: name,
+    kind,
+    tier: 'listed',
+    capabilities: [],
+    ...limits,
+    endpoints: [endpoint],
+    isDiscovered: true,
+  }
+  return { type: 'endpoints', model, endpoints: [endpoint], variants: [] }
 }
 
 function automaticOf(name: string): Resolved | undefined {

@@ -49,6 +49,7 @@ export function noConfiguredProvider(model: string, endpoints: readonly Endpoint
     {
       details: {
         metadata: {
+          offered_by: providers,
           failed_routing_step: 'Filter by Configured Providers',
           input_endpoint_count: endpoints.length,
           routing_funnel: [{ step: 'Initial Endpoints', endpoint_count: endpoints.length }],

@@ -1,12 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../base/errors.ts'
+import { readRegularFile } from '../files/read-file.ts'
 import { lockFile, type FileLock } from '../store/file-lock.ts'
 
 /** Retries while a holder that has just started writes its pid, or one that is dying exits. */
 const TRIES = 50
 const PAUSE_MS = 10
+const MAX_PID_FILE_BYTES = 64
 
 /** Held while this process is the only daemon of its socket folder. */
 export interface InstanceLock {
@@ -52,7 +54,7 @@ function writePid(lock: FileLock, pidFile: string): InstanceLock {
 
 function readPid(pidFile: string): number | undefined {
   try {
-    const pid = Number(readFileSync(pidFile, 'utf8').trim())
+    const pid = Number(readRegularFile(pidFile, MAX_PID_FILE_BYTES).trim())
     return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
   } catch {
     return undefined

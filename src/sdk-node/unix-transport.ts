@@ -14,8 +14,8 @@ export interface UnixOptions {
 
 /** Connects to a broker on this machine through its Unix sockets. */
 export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {}): Transport {
-  return async ({ door, method, path, body, accept, signal }) => {
-    const socketPath = sockets[door]
+  return async ({ listener, method, path, body, accept, signal }) => {
+    const socketPath = sockets[listener]
     const acceptHeader = accept === undefined ? {} : { accept }
     const headers = { host: 'localhost', ...JSON_BODY, ...options.headers, ...acceptHeader }
     const outgoing = request({ socketPath, method, path, headers, signal, agent: false }).end(body)

@@ -14,7 +14,7 @@ export async function callRest(
   { signal }: CallOptions = {},
 ): Promise<TransportAnswer> {
   const response = await transport({
-    door: 'rest',
+    listener: 'rest',
     method: body === undefined ? 'GET' : 'POST',
     path,
     body: body === undefined ? undefined : JSON.stringify(body),

@@ -56,7 +56,7 @@ export function createRpcClient(transport: Transport): RpcClient {
 
     async *stream(method, ...[params, options]) {
       const body = JSON.stringify(message(method, params, 0))
-      const request = { door: 'rpc', method: 'POST', path: '/rpc', body, accept: STREAM_TYPE } as const
+      const request = { listener: 'rpc', method: 'POST', path: '/rpc', body, accept: STREAM_TYPE } as const
       const response = await transport({ ...request, signal: options?.signal })
       if (response.status !== 200) throw restError(response.status, parseJson(await readText(response.body)))
       for await (const payload of eventsIn(response.body))
@@ -82,7 +82,7 @@ function message(method: MethodName, params: object | undefined, id: number) {
 }
 
 async function post(transport: Transport, body: unknown, options: CallOptions = {}): Promise<unknown> {
-  const request = { door: 'rpc', method: 'POST', path: '/rpc', body: JSON.stringify(body) } as const
+  const request = { listener: 'rpc', method: 'POST', path: '/rpc', body: JSON.stringify(body) } as const
   const response = await transport({ ...request, signal: options.signal })
   const json = parseJson(await readText(response.body))
   if (response.status !== 200 || json === undefined) throw restError(response.status, json)

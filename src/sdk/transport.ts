@@ -3,7 +3,7 @@ import { BrokerError } from '../base/errors.ts'
 /** One HTTP request to the broker. */
 export interface TransportRequest {
   /** The server to send it to: on Unix sockets each API has its own socket, on TCP one address serves both. */
-  readonly door: 'rpc' | 'rest'
+  readonly listener: 'rpc' | 'rest'
   readonly method: 'GET' | 'POST'
   /** The absolute path: `/rpc`, `/v1/chat/completions`. */
   readonly path: string

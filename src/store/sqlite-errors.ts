@@ -36,6 +36,7 @@ export function adviceFor(error: unknown): string {
       return 'the file or its folder is read-only; make it writable, and try again'
     case 10:
     case 14:
+      // Some systems report a full disk or a quota as a failed write.
       return 'the disk is full or does not work; free some disk space or check the disk, and try again'
     default:
       return 'free some disk space, and try again'

@@ -7,7 +7,7 @@ import { BrokerError } from '../../src/base/errors.ts'
 import type { StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
 import { methods } from '../../src/wire/rpc/methods.ts'
 import { startInProcessDaemon } from '../support/in-process-daemon.ts'
-import { exampleHandlers } from '../support/rpc-handlers.ts'
+import { exampleHandlers, exampleStreams } from '../support/rpc-handlers.ts'
 import { runInProcess } from '../support/run-cli.ts'
 import { says, startScriptedBroker } from '../support/scripted-broker.ts'
 
@@ -210,7 +210,9 @@ test.each(['logs -f', 'logs tail'])('%s follows the log until the broker stops',
     yield { lines: [LINE], next: 7, missed: 4 }
     throw new BrokerError('stopping', 'the broker is stopping')
   }
-  await using broker = await startScriptedBroker(chatScript, { streams: { 'logs.tail': tail } })
+  await using broker = await startScriptedBroker(chatScript, {
+    streams: { ...exampleStreams, 'logs.tail': tail },
+  })
   const run = await runInProcess([...line.split(' '), '--socket', broker.sockets.rpc])
   expect(run).toMatchObject({
     exit: 7,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -137,6 +138,28 @@ test('keys that are added to or removed from the .env file take effect when it i
   const path = writeEnvFile('OPENAI_API_KEY=shown\n', 0o644)
   expect(() => config.rereadKeys()).toThrow(`run: chmod 600 ${path}`)
   expect([keys('openai'), keys('groq')]).toEqual([[], ['one', 'two']])
+})
+
+test('a .env file that lost most of its variables changes nothing, unless that is allowed', () => {
+  const path = writeEnvFile('A_API_KEY=a\nB_API_KEY=b\nC_API_KEY=c\n')
+  const config = load()
+  for (const text of ['', 'A_API_KEY=a\n']) {
+    writeEnvFile(text)
+    expect(() => config.rereadKeys()).toThrow(
+      `${path} has ${text === '' ? 0 : 1} of 3 variables: is it cut off?`,
+    )
+    expect(config.keysOf('b')).toHaveLength(1)
+  }
+  config.rereadKeys({ mayLoseMost: true })
+  expect(config.keysOf('b')).toEqual([])
+})
+
+test('a .env file that is a FIFO or too long is refused without reading it', () => {
+  const path = writeEnvFile(`A=${'x'.repeat(300_000)}`)
+  expect(() => load()).toThrow(`${path} can’t be read: it has 293 KiB, at most 256 KiB are read`)
+  rmSync(path)
+  execFileSync('mkfifo', ['-m', '600', path])
+  expect(() => load()).toThrow(`${path} can’t be read: it is a FIFO, should be a regular file`)
 })
 
 test('a .env file that other users can read is refused, with the command that corrects it', () => {

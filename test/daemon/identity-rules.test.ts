@@ -67,6 +67,13 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'usage.by_token': 'admin',
   'usage.by_model': 'admin',
   'usage.by_day': 'admin',
+  'usage.query': 'own',
+  'requests.list': 'own',
+  'requests.totals': 'own',
+  'requests.get': 'own',
+  'events.watch': 'own',
+  'auth.whoami': 'own',
+  'limits.near': 'own',
   'ledger.verify': 'admin',
   'ledger.anchor': 'admin',
   'ledger.rerate': 'admin',
@@ -220,7 +227,7 @@ const withRule = (...rules: readonly Rule[]) => probes().filter(({ rule }) => ru
 
 /** Measured performance and clocks change by themselves. */
 const VOLATILE =
-  /^(uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
+  /^(as_of|uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
 
 function stable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(stable)

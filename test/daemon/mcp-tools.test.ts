@@ -1,11 +1,12 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
 import { isAlive, program } from '../mcp/support.ts'
 import { openResponse } from '../support/open-request.ts'
 import { mcpFile } from '../support/mcp-file.ts'
-import { runUntilExit, startBroker, type Broker } from '../support/start-broker.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const raw = { raw: program('raw', {}, { prices: { echo: '0.001', '*': '0' } }) }
@@ -65,13 +66,108 @@ test('a TCP listener that requires a token requires it for the tools', async () 
   expect((await broker.get('/mcp/tools', { ...port, headers })).status).toBe(200)
 })
 
-test('a bad MCP file keeps the daemon from starting, and the error locates the mistake', async () => {
+test.each([
+  ['an entry that can’t be used', { command: 'x', url: 'http://y' }, 'give either a command or a url'],
+  [
+    'an entry with an unset variable',
+    { url: 'http://127.0.0.1:9/mcp', headers: { a: '${NOT_SET}' } },
+    'NOT_SET',
+  ],
+])('%s is named in lists, mcp.servers and info, and the rest is served', async (_what, odd, reason) => {
   using folder = tempFolder()
-  const { env } = mcpFile(folder.path, { raw: { command: 'x', url: 'http://y' } })
-  const { exit, stderr } = await runUntilExit({ folder: folder.path, env })
-  expect(exit).toBe(2)
-  expect(stderr).toContain('mcp.json: mcpServers.raw.command: give either a command or a url')
+  const { env } = mcpFile(folder.path, { ...raw, odd })
+  await using broker = await startBroker({ folder: folder.path, env })
+  expect(await toolNames(broker)).toContain('raw__echo')
+  expect((await broker.get('/mcp/tools')).json).toMatchObject({
+    unavailable: [{ server: 'odd', reason: expect.stringContaining(reason) as string }],
+  })
+  expect(await broker.rpc('mcp.servers')).toMatchObject([{ name: 'raw' }, { name: 'odd', state: 'invalid' }])
+  expect(await broker.rpc('info')).toMatchObject({
+    warnings: expect.arrayContaining([expect.stringContaining(reason) as string]) as string[],
+  })
 })
+
+test.each([
+  ['no JSON', (path: string) => writeFileSync(path, '{')],
+  ['missing', (path: string) => rmSync(path)],
+  ['a FIFO', (path: string) => (rmSync(path), execFileSync('mkfifo', [path]))],
+  ['too long', (path: string) => writeFileSync(path, ' '.repeat(2_000_000))],
+])(
+  'with an MCP file that is %s chats are served, and the file is taken up once it is mended',
+  async (_what, spoil) => {
+    using folder = tempFolder()
+    const file = mcpFile(folder.path, raw)
+    spoil(file.path)
+    await using broker = await startBroker({ folder: folder.path, env: file.env })
+    const messages = [{ role: 'user', content: 'hi' }]
+    expect((await broker.post('/v1/chat/completions', { model: 'local/loopback', messages })).status).toBe(
+      200,
+    )
+    expect((await broker.get('/mcp/tools')).text).toContain('"server":"*"')
+    rmSync(file.path, { force: true })
+    file.write(raw)
+    await expect.poll(() => toolNames(broker), { timeout: 20_000 }).toContain('raw__echo')
+    expect((await broker.get('/mcp/tools')).json).toMatchObject({ unavailable: [] })
+  },
+)
+
+test('approvals that can’t be read close the tools, not the chats', async () => {
+  using folder = tempFolder()
+  const { env } = mcpFile(folder.path, raw)
+  mkdirSync(join(folder.path, 'v', 'hero_aibroker'), { recursive: true })
+  writeFileSync(join(folder.path, 'v', 'hero_aibroker', 'daemon-mcp-pins.json'), '{')
+  await using broker = await startBroker({ folder: folder.path, env })
+  expect((await broker.get('/v1/models')).status).toBe(200)
+  expect((await broker.get('/mcp/tools')).json).toMatchObject({
+    tools: [],
+    unavailable: [{ server: '*', reason: expect.stringContaining('daemon-mcp-pins.json') as string }],
+  })
+})
+
+test('config.reload reads the MCP file, and keeps the servers of a file that lost most of them', async () => {
+  using folder = tempFolder()
+  const file = mcpFile(folder.path, { ...raw, b: program('raw'), c: program('raw') })
+  await using broker = await startBroker({ folder: folder.path, env: file.env })
+  const names = async () => ((await broker.rpc('mcp.servers')) as { name: string }[]).map(({ name }) => name)
+  file.write({ ...raw, b: program('raw'), d: program('raw') })
+  await broker.rpc('config.reload')
+  expect(await names()).toEqual(['raw', 'b', 'd'])
+  file.write({})
+  expect(await broker.rpc('config.reload')).toBeUndefined()
+  expect(await names()).toEqual(['raw', 'b', 'd'])
+  expect((await broker.get('/mcp/tools')).text).toContain('has 0 of 3 servers')
+  await broker.rpc('config.reload', { force: true })
+  expect(await names()).toEqual([])
+})
+
+test('an MCP file of a ConfigMap is taken up when its folder is swapped', async () => {
+  using folder = tempFolder()
+  const swap = (name: string): void => {
+    mkdirSync(join(folder.path, `..${name}`))
+    mcpFile(join(folder.path, `..${name}`), { [name]: program('raw') })
+    symlinkSync(`..${name}`, join(folder.path, '..data_tmp'))
+    renameSync(join(folder.path, '..data_tmp'), join(folder.path, '..data'))
+  }
+  swap('first')
+  const path = join(folder.path, 'mcp.json')
+  symlinkSync('..data/mcp.json', path)
+  await using broker = await startBroker({ env: { MCP_CONFIG_PATH: path } })
+  swap('second')
+  await expect.poll(() => toolNames(broker), { timeout: 20_000 }).toContain('second__echo')
+})
+
+test('the example file finds our own programs by their bare names, from a clone', async () => {
+  const example = join(import.meta.dirname, '..', '..', 'mcp_servers.example.json')
+  await using broker = await startBroker({ env: { MCP_CONFIG_PATH: example, PATH: '/usr/bin:/bin' } })
+  expect(await toolNames(broker)).toEqual(
+    expect.arrayContaining([
+      'ping__ping',
+      expect.stringMatching(/^serper__/),
+      expect.stringMatching(/^exa__/),
+    ]),
+  )
+  expect((await broker.get('/mcp/tools')).json).toMatchObject({ unavailable: [] })
+}, 60_000)
 
 test('a changed MCP file is applied, a broken one is reported and changes nothing', async () => {
   using folder = tempFolder()
@@ -201,7 +297,7 @@ test('a tool without a price is recorded as unpriced, and a caller with a budget
   await expect.poll(() => broker.rows()).toMatchObject([{ cost_nano: null, unpriced: 1 }, { unpriced: 1 }])
   expect(await broker.rpc('usage.summary')).toMatchObject({ totals: { cost_usd: '0', unpriced: 2 } })
   const { warnings } = (await broker.rpc('info')) as { warnings: string[] }
-  expect(warnings.join()).toContain('2 rows of the last 24 hours cost nobody knows what')
+  expect(warnings.join()).toContain('the cost of 2 rows of the last 24 hours is unknown')
   const { tools } = (await broker.rpc('mcp.list_tools')) as { tools: object[] }
   expect(tools[0]).not.toHaveProperty('price_usd')
 })

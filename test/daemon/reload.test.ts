@@ -1,4 +1,5 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openaiAt } from '../support/providers-env.ts'
@@ -111,4 +112,94 @@ test('a request that falls back after a reload uses the rebuilt provider', async
   go()
   expect(await answer).toMatchObject({ status: 200 })
   expect(working.requests[0]?.headers).toMatchObject({ 'x-version': '2' })
+})
+
+test('a models file that lost all or most models is refused, until a forced reload accepts it', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  const five = ['a', 'b', 'c', 'd', 'e'].map((name) => modelsFile(name, 1).replace('models:\n', '')).join('')
+  writeFileSync(path, `models:\n${five}`)
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  const problems = async () =>
+    ((await broker.rpc('info')) as { models_config: { problems?: string[] } }).models_config.problems?.join()
+  for (const [text, problem] of [
+    ['providers:\n', 'models.yml has no models: is it cut off?'],
+    ['', 'models.yml has no models'],
+    [`models:\n${five.slice(0, five.indexOf('  c:'))}`, 'models.yml has only 2 of 5 models'],
+  ] as const) {
+    writeFileSync(path, text)
+    await expect.poll(problems).toContain(problem)
+    expect(await broker.rpc('config.reload')).toBeUndefined()
+    expect(await statusOf(broker, 'e')).toBe(200)
+  }
+  await broker.rpc('config.reload', { force: true })
+  expect([await statusOf(broker, 'a'), await statusOf(broker, 'e')]).toEqual([200, 404])
+  expect(await problems()).toBeUndefined()
+})
+
+test('requests are served while a models file at the size limit is refused, and the log line stays short', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, modelsFile('m', 1))
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  const refused = () => broker.stderr().split('models file refused').length - 1
+  const texts = [
+    'models:\n' + Array.from({ length: 80_000 }, (_, at) => `  m${at}: 5\n`).join(''),
+    'x: y: z\n'.repeat(130_000),
+    '['.repeat(1_000_000),
+    `a0: &a0 [x]\n${Array.from({ length: 30 }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}, *a${at}]\n`).join('')}`,
+  ]
+  for (const [index, text] of texts.entries()) {
+    writeFileSync(path, text)
+    let slowestMs = 0
+    while (refused() <= index) {
+      const startedAt = performance.now()
+      await broker.get('/health')
+      slowestMs = Math.max(slowestMs, performance.now() - startedAt)
+    }
+    expect(slowestMs).toBeLessThan(800)
+  }
+  expect(broker.stderr().length).toBeLessThan(100_000)
+  expect(await statusOf(broker, 'm')).toBe(200)
+}, 60_000)
+
+test.each([
+  ['a FIFO', (path: string) => execFileSync('mkfifo', [path]), 'it is a FIFO, should be a regular file'],
+  ['a folder', (path: string) => mkdirSync(path), 'it is a folder'],
+  [
+    '5 MB',
+    (path: string) => writeFileSync(path, 'x: y\n'.repeat(1_000_000)),
+    'it has 4.8 MiB, at most 1.0 MiB',
+  ],
+])('%s in place of the models file is refused without being read', async (_what, put, problem) => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, modelsFile('m', 1))
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  rmSync(path)
+  put(path)
+  await expect.poll(() => broker.stderr(), { timeout: 5000 }).toContain(problem)
+  expect(await statusOf(broker, 'm')).toBe(200)
+})
+
+test('a models file of a ConfigMap is taken up when its folder is swapped', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  const swap = (name: string): void => {
+    mkdirSync(join(folder.path, `..${name}`))
+    writeFileSync(join(folder.path, `..${name}`, 'models.yml'), modelsFile(name, 1))
+    symlinkSync(`..${name}`, join(folder.path, '..data_tmp'))
+    renameSync(join(folder.path, '..data_tmp'), join(folder.path, '..data'))
+  }
+  swap('first')
+  symlinkSync('..data/models.yml', path)
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  for (const name of ['second', 'third']) {
+    swap(name)
+    await expect.poll(() => statusOf(broker, name), { timeout: 5000 }).toBe(200)
+  }
 })

@@ -1,6 +1,6 @@
 // Responses that no sane provider sends, but that are valid enough to be processed.
 import { describe, expect, test } from 'vitest'
-import { parseWireUsage } from '../../src/wire/openai/chat.ts'
+import { parseWireUsage } from '../../src/wire/openai/usage.ts'
 import { chatChunk, done, finishChunk, json, sse, usageChunk } from '../support/scripted-upstream.ts'
 import { startBrokerWithProviders } from './broker-with-providers.ts'
 import { plainResponse } from './scripts.ts'

@@ -93,6 +93,8 @@ export async function startBrokerWithProviders(
     readonly discardsRequests?: boolean
     /** Further lines of every model in the models file. */
     readonly modelLine?: string
+    /** The time that a timer of the broker takes, by the time that it should take. */
+    readonly timerMs?: ((ms: number) => number) | undefined
   } = {},
 ): Promise<BrokerWithProviders> {
   await using stack = new AsyncDisposableStack()
@@ -117,7 +119,7 @@ export async function startBrokerWithProviders(
     ...Object.fromEntries(providers.map(({ keys = ['sk-x'] }, nth) => [`UP${nth}_API_KEYS`, keys.join(',')])),
     ...options.env,
   }
-  const clock = skippingClock()
+  const clock = skippingClock(options.timerMs)
   const daemon = await startDaemon(loadConfig({ env, cwd: folder.path }), clock, SILENT)
   stack.defer(() => daemon.close())
   const keep = stack.move()
@@ -248,14 +250,14 @@ interface SkippingClock extends Clock {
 }
 
 /** The system's clock with an offset: `skip` moves the time that is read, while timers run as usual. */
-function skippingClock(): SkippingClock {
+function skippingClock(timerMs = (ms: number): number => ms): SkippingClock {
   let skipped = 0
   const pending = new Set<() => void>()
   return {
     now: () => systemClock.now() + skipped,
     monotonic: () => systemClock.monotonic() + skipped,
     after(ms, run) {
-      const cancel = systemClock.after(ms, () => {
+      const cancel = systemClock.after(timerMs(ms), () => {
         pending.delete(cancel)
         run()
       })

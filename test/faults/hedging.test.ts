@@ -65,6 +65,19 @@ describe('with hedging allowed, a stream that is late by its endpoint’s own pe
     expect(await (await broker.upstreams[0]?.received(SAMPLES))?.closed).toBe('answered')
   })
 
+  test('is read on for five seconds at most once the response is over, so that its row appears', async () => {
+    await using broker = await startMeasuredBroker(
+      [{ script: quickUntilMeasured(() => [sse(role), stall]) }, { script: says('second') }],
+      { ...HEDGED, timerMs: (ms) => (ms === 5000 ? 10 : ms) },
+    )
+    expectWhole(await broker.sendChat(stream), 'second')
+    const { status, attempts, cost, costHigh } = await broker.entry()
+    expect(status).toBe('finished')
+    expect(attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'outrun' }])
+    expect(costHigh).toBeGreaterThan(cost ?? 0n)
+    expect(await (await broker.upstreams[0]?.received(SAMPLES))?.closed).toBe('hung-up')
+  })
+
   test('is relayed when it still sends text before the hedged attempt', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await startMeasuredBroker([

@@ -6,9 +6,10 @@ import { CALLER_META_KEY, createCallerIdentity } from '../../src/mcp/policy/call
 import { binOf } from '../mcp-servers/support.ts'
 import { alice, gatewayOf, program, textOf } from './support.ts'
 
-const configOf = (server: object, environment: Record<string, string> = {}) =>
-  parseMcpConfig(JSON.stringify({ mcpServers: { one: server } }), { file: 'test.json', environment })
-    .servers[0]
+const fileOf = (server: object) =>
+  parseMcpConfig(JSON.stringify({ mcpServers: { one: server } }), { file: 'test.json', environment: {} })
+
+const configOf = (server: object) => fileOf(server).servers[0]
 
 const heroFile = binOf('mcp_hero')
 
@@ -37,8 +38,12 @@ test.each([
 test.each([
   ['a foreign program', { command: '/usr/bin/env', args: ['mcp_hero'] }],
   ['a server behind a URL', { url: 'unix:/tmp/mcp_hero.sock' }],
-])('%s that is marked is an error of the file', (_name, server) => {
-  expect(() => configOf({ ...server, forwardCaller: true })).toThrow(/one\.forwardCaller: only a program/)
+])('%s that is marked is left out', (_name, server) => {
+  const { servers, problems } = fileOf({ ...server, forwardCaller: true })
+  expect(servers).toEqual([])
+  expect(problems).toMatchObject([
+    { server: 'one', reason: expect.stringMatching(/one\.forwardCaller: only a program/) },
+  ])
 })
 
 test('a foreign server never receives the caller, nor can a caller send one', async () => {

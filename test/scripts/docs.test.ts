@@ -5,12 +5,14 @@ import { expect, test } from 'vitest'
 
 import { apiPage } from '../../scripts/api-page.ts'
 import { cliPage } from '../../scripts/cli-page.ts'
+import { configurationPage } from '../../scripts/configuration-page.ts'
 import { rpcPage } from '../../scripts/rpc-page.ts'
 
 test.each([
   ['docs/api.md', apiPage],
   ['docs/rpc.md', rpcPage],
   ['docs/cli.md', cliPage],
+  ['docs/configuration.md', configurationPage],
 ])('%s is up to date with the code (npm run docs writes it)', async (path, page) => {
   expect(await readFile(join(import.meta.dirname, '..', '..', path), 'utf8')).toBe(page())
 })

@@ -1,5 +1,5 @@
 import type { Handlers, StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
-import { methods } from '../../src/wire/rpc/methods.ts'
+import { methods, type StreamName } from '../../src/wire/rpc/methods.ts'
 
 /** Handlers that return the example of each method's contract. */
 export const exampleHandlers = Object.fromEntries(
@@ -10,12 +10,17 @@ export const exampleHandlers = Object.fromEntries(
 
 /** Streams that yield the example once, then wait until their caller disconnects. */
 export const exampleStreams: StreamHandlers = {
-  'logs.tail': async function* (_params, _caller, signal) {
-    yield structuredClone(methods['logs.tail'].example.result) as never
+  'logs.tail': exampleStream('logs.tail'),
+  'events.watch': exampleStream('events.watch'),
+}
+
+function exampleStream(name: StreamName) {
+  return async function* (_params: unknown, _caller: unknown, signal: AbortSignal) {
+    yield structuredClone(methods[name].example.result) as never
     yield undefined
     if (signal.aborted) return
     const disconnected = Promise.withResolvers<void>()
     signal.addEventListener('abort', () => disconnected.resolve())
     await disconnected.promise
-  },
+  }
 }

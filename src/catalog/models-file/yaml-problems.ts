@@ -1,5 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { Document, Node, Pair } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import type { Alias, Document, Node, Pair } from 'yaml'
 import type { z } from 'zod'
 
 /** Something wrong in a YAML file: where, which entry, and what to write instead. Lines and columns count from 1. */
@@ -10,6 +10,15 @@ export interface Problem {
   readonly message: string
 }
 
+/** As many problems are listed; further ones are only counted. */
+const MAX_PROBLEMS = 50
+/** Paths and messages quote the file, whose keys and values can be of any length. */
+const MAX_TEXT = 600
+/** A file that says more by its aliases is refused: a few lines of them can stand for a billion entries. */
+const MAX_NODES = 500_000
+/** A models file has eight levels. */
+const MAX_DEPTH = 100
+
 /** Stands in the data for an alias whose anchor is missing, or contains the alias itself. */
 export const BROKEN_ALIAS = Symbol('an alias of nothing')
 
@@ -19,16 +28,41 @@ export const AT_KEY = { at: 'key' }
 /**
  * Reads a whole YAML text with a zod schema. Mappings reach the schema as `Map`, so that any key is harmless, `__proto__`
  * too. A number whose key ends in `_cost` reaches it as the digits of the file, so that an amount of money is never a
- * binary fraction. With problems there is no value, and all of them are listed in file order.
+ * binary fraction. With problems there is no value; the first ones are listed in file order, and `problemCount` counts all.
  */
 export function readYaml<Schema extends z.ZodType>(
   text: string,
   schema: Schema,
-): { readonly value: z.output<Schema> | undefined; readonly problems: readonly Problem[] } {
+): {
+  readonly value: z.output<Schema> | undefined
+  readonly problems: readonly Problem[]
+  readonly problemCount: number
+} {
+  if (hasRunawayBrackets(text)) return { value: undefined, problems: [RUNAWAY_BRACKETS], problemCount: 1 }
   const reader = new YamlReader(text)
   const value = reader.read(schema)
+  const { problemCount } = reader
   const problems = reader.problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
-  return { value: problems.length === 0 ? value : undefined, problems }
+  return { value: problemCount === 0 ? value : undefined, problems, problemCount }
+}
+
+/** More open brackets than any text or comment has: for a megabyte of them the parser needs gigabytes. */
+const MAX_OPEN_BRACKETS = 1000
+const RUNAWAY_BRACKETS: Problem = {
+  line: 1,
+  column: 1,
+  path: '',
+  message: `has more than ${MAX_OPEN_BRACKETS} brackets that are not closed`,
+}
+
+function hasRunawayBrackets(text: string): boolean {
+  let open = 0
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    if (bracket === '[' || bracket === '{') open++
+    else if (open > 0) open--
+    if (open > MAX_OPEN_BRACKETS) return true
+  }
+  return false
 }
 
 type NodePair = Pair<Node, Node | null>
@@ -43,9 +77,12 @@ interface Place {
 
 class YamlReader {
   readonly problems: Problem[] = []
+  problemCount = 0
   readonly #lines = new LineCounter()
   readonly #document: Document
   readonly #root: Place
+  readonly #targets: ReadonlyMap<Alias, Node>
+  #nodeCount = 0
 
   constructor(text: string) {
     this.#document = parseDocument(text, {
@@ -53,6 +90,7 @@ class YamlReader {
       prettyErrors: false,
       uniqueKeys: false,
     })
+    this.#targets = aliasTargets(this.#document)
     const node = this.#document.contents ?? undefined
     this.#root = { node, path: '', offset: node?.range?.[0] ?? 0 }
   }
@@ -62,7 +100,12 @@ class YamlReader {
     for (const { pos, message } of errors)
       this.#report({ ...this.#root, offset: pos[0] }, `is not YAML: ${message}`)
     if (errors.length > 0) return undefined
-    const parsed = schema.safeParse(this.#dataOf(this.#root, []))
+    const data = this.#dataOf(this.#root, [])
+    if (this.#nodeCount > MAX_NODES) {
+      this.#report(this.#root, `says more than ${MAX_NODES} things by its aliases; write fewer of them`)
+      return undefined
+    }
+    const parsed = schema.safeParse(data)
     for (const issue of parsed.error?.issues ?? []) this.#reportIssue(issue)
     return parsed.data
   }
@@ -70,6 +113,8 @@ class YamlReader {
   /** Plain data of a node. Reports keys that are written twice, and keeps the first. `open` are the nodes around it. */
   #dataOf(place: Place, open: readonly Node[]): unknown {
     const node = this.#resolved(place.node)
+    if (++this.#nodeCount > MAX_NODES) return null
+    if (open.length > MAX_DEPTH) return this.#report(place, `is nested deeper than ${MAX_DEPTH} levels`)
     if (isAlias(place.node) && (node === undefined || open.includes(node))) return BROKEN_ALIAS
     if (isScalar(node)) return node.value
     if (node === undefined) return null
@@ -93,19 +138,26 @@ class YamlReader {
 
   #reportIssue(issue: z.core.$ZodIssue): void {
     const { path, message } = issue
-    if (issue.code === 'unrecognized_keys') {
+    if (this.problems.length >= MAX_PROBLEMS) {
+      // Without its place, which takes a search in the file.
+      this.problemCount += issue.code === 'unrecognized_keys' ? issue.keys.length : 1
+    } else if (issue.code === 'unrecognized_keys') {
       const messages = message.split('\n')
-      for (const [index, key] of issue.keys.entries())
+      const listed = issue.keys.slice(0, MAX_PROBLEMS - this.problems.length)
+      for (const [index, key] of listed.entries())
         this.#report(this.#keyAt([...path, key]), messages[index] ?? message)
+      this.problemCount += issue.keys.length - listed.length
     } else if (issue.code === 'custom' && issue.params === AT_KEY) this.#report(this.#keyAt(path), message)
     else if (this.#isMissing(path))
       this.#report(this.#at(path.slice(0, -1)), `“${String(path.at(-1))}” is missing`)
     else this.#report(this.#at(path), message)
   }
 
-  #report({ offset, path }: Place, message: string): void {
+  #report({ offset, path }: Place, message: string): undefined {
+    this.problemCount++
+    if (this.problems.length >= MAX_PROBLEMS) return
     const { line, col } = this.#lines.linePos(offset)
-    this.problems.push({ line, column: col, path, message })
+    this.problems.push({ line, column: col, path: shortened(path), message: shortened(message) })
   }
 
   #at(path: Path): Place {
@@ -137,8 +189,28 @@ class YamlReader {
   }
 
   #resolved(node: Node | undefined): Node | undefined {
-    return isAlias(node) ? node.resolve(this.#document) : node
+    return isAlias(node) ? this.#targets.get(node) : node
   }
+}
+
+/** The anchored node that each alias stands for, found in one pass: `Alias.resolve` searches the whole document each time. */
+function aliasTargets(document: Document): ReadonlyMap<Alias, Node> {
+  const byAnchor = new Map<string, Node>()
+  const targets = new Map<Alias, Node>()
+  visit(document, {
+    Alias(_key, alias) {
+      const target = byAnchor.get(alias.source)
+      if (target !== undefined) targets.set(alias, target)
+    },
+    Value(_key, node) {
+      if (node.anchor !== undefined) byAnchor.set(node.anchor, node)
+    },
+  })
+  return targets
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`
 }
 
 function pairsOf(node: Node | undefined): readonly NodePair[] {

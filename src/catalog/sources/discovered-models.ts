@@ -47,6 +47,12 @@ function toModel(provider: string, row: z.infer<typeof form>): Model {
   })
 }
 
+/** How many models a provider's own list has; `undefined` when it is no list. */
+export function listedModelCount(list: unknown): number | undefined {
+  const rows = (list as { data?: unknown } | null)?.data
+  return Array.isArray(rows) ? rows.filter((row: unknown) => form.safeParse(row).success).length : undefined
+}
+
 /** These lists don't state what a model is for, so its name decides. */
 const NAMES: readonly (readonly [RegExp, ModelKind])[] = [
   [/embed/i, 'embedding'],

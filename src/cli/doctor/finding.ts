@@ -50,7 +50,7 @@ function adviceFor({ cause }: BrokerError): string | undefined {
 }
 
 export async function getHealth(transport: Transport, signal: AbortSignal): Promise<void> {
-  const { status, body } = await transport({ door: 'rest', method: 'GET', path: '/health', signal })
+  const { status, body } = await transport({ listener: 'rest', method: 'GET', path: '/health', signal })
   await readText(body)
   if (status !== 200)
     throw new BrokerError('internal', `GET /health on the REST socket returned HTTP ${status}`)

@@ -35,9 +35,14 @@ export function refreshModelsCommand(cli: Cli): Command {
     for (const { provider, models, problem } of lists)
       print(
         cli.terminal,
-        `${provider}: ${problem === undefined ? plural(models, 'model') : withoutControls(problem)}`,
+        `${provider}: ${problem === undefined ? plural(models, 'model') : keptText(models, problem)}`,
       )
   })
+}
+
+function keptText(models: number, problem: string): string {
+  const kept = models === 0 ? '' : `; the last list stays in use, ${plural(models, 'model')}`
+  return `${withoutControls(problem)}${kept}`
 }
 
 const COLUMNS = [

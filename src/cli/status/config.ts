@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from '../cli.ts'
-import type { Cli } from '../cli.ts'
+import type { Cli, Globals } from '../cli.ts'
 import { UNKNOWN, plural } from '../terminal/format.ts'
 import { printTable } from '../terminal/table.ts'
 import { paint, print, printJson, withoutControls } from '../terminal/terminal.ts'
@@ -27,19 +27,21 @@ export function configCommand(cli: Cli): Command {
 function reloadCommand(cli: Cli): Command {
   return describeCommand('reload', 'Reload the models file, and the keys in .env', [
     'hero_aibroker config reload',
-  ]).action(async (_options: unknown, command: Command) => {
-    const globals = globalsOf(command)
-    const done = await clientOf(cli, globals).call('config.reload')
-    if (globals.json) return printJson(cli.terminal, done)
-    const { models, providers, keys, path } = done
-    const counts = [plural(models, 'model'), plural(providers, 'provider'), plural(keys, 'key')].join(', ')
-    print(cli.terminal, `${counts}; models from ${withoutControls(path)}`)
-    for (const name of done.needs_restart ?? [])
-      print(
-        cli.terminal,
-        `${paint(cli.terminal, 'yellow', '!')} ${name} changed; the old value stays in effect until the broker is restarted`,
-      )
-  })
+  ])
+    .option('--force', 'accept a file that lost all or most of what it had')
+    .action(async (_options: unknown, command: Command) => {
+      const { force, ...globals } = command.optsWithGlobals<Globals & { readonly force?: boolean }>()
+      const done = await clientOf(cli, globals).call('config.reload', force === true ? { force } : {})
+      if (globals.json) return printJson(cli.terminal, done)
+      const { models, providers, keys, path } = done
+      const counts = [plural(models, 'model'), plural(providers, 'provider'), plural(keys, 'key')].join(', ')
+      print(cli.terminal, `${counts}; models from ${withoutControls(path)}`)
+      for (const name of done.needs_restart ?? [])
+        print(
+          cli.terminal,
+          `${paint(cli.terminal, 'yellow', '!')} ${name} changed; the old value stays in effect until the broker is restarted`,
+        )
+    })
 }
 
 const SOURCES: Readonly<Record<Settings[number]['source'], string>> = {

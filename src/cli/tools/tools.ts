@@ -34,7 +34,7 @@ interface Filters {
 
 function callCommand(cli: Cli): Command {
   return describeCommand('call', 'Call a tool and print its result; exits with 8 if the tool fails', [
-    `hero_aibroker tools call ping__echo '{"text": "hello"}'`,
+    `hero_aibroker tools call ping__ping '{"message": "hello"}'`,
   ])
     .argument('<name>', 'name of the tool, as “hero_aibroker tools” shows it')
     .argument('[arguments]', 'a JSON object', '{}')

@@ -1,7 +1,8 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import type { Clock } from '../../base/clock.ts'
 import { BoundedMap } from '../../base/collections/bounded-map.ts'
 import { asBrokerError } from '../../base/errors.ts'
+import { isFileAbsent, readRegularFile } from '../../files/read-file.ts'
 import type {
   CatalogueRefresh,
   ModelListStatus,
@@ -16,6 +17,8 @@ import type { LiveCatalog } from './live-catalog.ts'
 
 const HOUR_MS = 3_600_000
 const OPENROUTER = 'openrouter'
+/** The list had 2 MB in 2026; responses of providers are read up to the same size. */
+const MAX_COPY_BYTES = 64 * 1024 * 1024
 /** Without the query OpenRouter lists only the models that generate text. */
 const ALL_MODELS = '/models?output_modalities=all'
 
@@ -87,7 +90,7 @@ class CatalogRefresher implements ModelLists {
 
   async #start(): Promise<void> {
     try {
-      await loadCopy(this.#parts, this.#statuses)
+      loadCopy(this.#parts, this.#statuses)
       await this.refresh()
     } catch (error) {
       this.#parts.log.error({ err: error }, 'the model lists of the providers could not be read')
@@ -211,7 +214,7 @@ async function refreshOne(
     )
     const before = statuses.get(provider.id) ?? { models: 0, fetchedAt: undefined }
     statuses.set(provider.id, { ...before, provider: provider.id, triedAt, problem: message })
-    return { provider: provider.id, models: 0, problem: message }
+    return { provider: provider.id, models: before.models, problem: message }
   }
 }
 
@@ -234,16 +237,15 @@ function applyListing({ fetchedAt, list }: Copy, { models }: CatalogRefreshParts
   return listed.length
 }
 
-async function loadCopy(parts: CatalogRefreshParts, statuses: ListStatuses): Promise<void> {
-  const text = await readFile(parts.copyPath, 'utf8').catch(() => undefined)
-  if (text === undefined) return
+function loadCopy(parts: CatalogRefreshParts, statuses: ListStatuses): void {
   try {
-    const copy = JSON.parse(text) as Copy
+    const copy = JSON.parse(readRegularFile(parts.copyPath, MAX_COPY_BYTES)) as Copy
     const models = applyListing(copy, parts)
     const kept = { models, fetchedAt: copy.fetchedAt, triedAt: undefined, problem: undefined }
     statuses.set(OPENROUTER, { provider: OPENROUTER, ...kept })
   } catch (error) {
-    parts.log.warn({ path: parts.copyPath, problem: String(error) }, 'the kept list of models is of no use')
+    if (!isFileAbsent(error))
+      parts.log.warn({ path: parts.copyPath, problem: String(error) }, 'the kept list of models is of no use')
   }
 }
 

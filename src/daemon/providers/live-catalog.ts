@@ -1,6 +1,7 @@
 import { Current } from '../../base/current.ts'
+import { BrokerError } from '../../base/errors.ts'
 import type { Catalog, Model } from '../../catalog/catalog.ts'
-import { discoveredModels } from '../../catalog/sources/discovered-models.ts'
+import { discoveredModels, listedModelCount } from '../../catalog/sources/discovered-models.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
 import type { ListedModel } from '../../catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../catalog/sources/with-listing.ts'
@@ -19,8 +20,8 @@ export interface LiveCatalog {
   /** Replaces the models of OpenRouter's list. */
   setListing(listed: readonly ListedModel[]): void
   listedCount(): number
-  /** Replaces the models of a provider's own list. Returns how many of them are new to the catalog. */
-  setDiscovered(provider: string, setListing: unknown): number
+  /** Replaces the models of a provider's own list. Returns how many it has; throws `upstream-failed` for one that is no list. */
+  setDiscovered(provider: string, list: unknown): number
   /** Reports a models file that was refused. */
   setProblem(message: string): void
   /** Overrides the file's priority of all endpoints of these providers. */
@@ -85,10 +86,11 @@ class MergedCatalog implements LiveCatalog {
   }
 
   setDiscovered(provider: string, list: unknown): number {
-    const before = this.catalog().models.size
+    const count = listedModelCount(list)
+    if (count === undefined) throw new BrokerError('upstream-failed', `${provider} sent no list of models`)
     this.#discovered = new Map([...this.#discovered, [provider, list]])
     this.#rebuild()
-    return this.catalog().models.size - before
+    return count
   }
 
   setProblem(message: string): void {
@@ -110,6 +112,9 @@ class MergedCatalog implements LiveCatalog {
     const discovered = [...this.#discovered].flatMap(([provider, list]) =>
       discoveredModels(provider, list, known),
     )
-    return withPriorities(withModels(known, discovered), this.#priorities)
+    const catalog = withPriorities(withModels(known, discovered), this.#priorities)
+    const passThrough = [...this.#file.providers.values()].filter(({ models }) => models === 'any')
+    if (passThrough.length === 0) return catalog
+    return Object.freeze({ ...catalog, passThrough: new Set(passThrough.map(({ name }) => name)) })
   }
 }

@@ -2,9 +2,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { losesMost } from '../../files/loses-most.ts'
 import type { ModelLists } from '../../catalog/model-lists.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
-import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
+import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
+import { readModelsFileInThread } from '../../catalog/models-file/parse-in-thread.ts'
 import { watchModelsFile } from '../../catalog/models-file/watch-models-file.ts'
 import type { Config } from '../../config/config.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
@@ -31,9 +33,10 @@ export interface ProviderRegistry extends AsyncDisposable {
   known(): readonly KnownProvider[]
   /**
    * Reads the secrets file and the models file again. Throws what is wrong with one of them; then the last good one stays in
-   * use. Returns the variables whose change takes effect at the next start only.
+   * use. A file that lost all or most of what it had counts as wrong, unless it `mayLoseMost`. Returns the variables whose
+   * change takes effect at the next start only.
    */
-  reload(): readonly string[]
+  reload(options?: { readonly mayLoseMost?: boolean }): Promise<readonly string[]>
   /** Overrides the models file's priority of all endpoints of these providers. */
   setPriorities(priorities: ReadonlyMap<string, number>): void
   /** Everything that a worker process needs to call the same providers for the same models. */
@@ -48,6 +51,8 @@ export interface RegistryState {
   readonly settings: ReadonlyMap<string, ProviderSetting>
   /** Providers that exist only on this host. */
   readonly builtIn: readonly ProviderDefinition[]
+  /** Whether the secrets file that is in use may have lost most of its variables. */
+  readonly mayLoseMost: boolean
 }
 
 export interface ProviderRegistryParts {
@@ -84,19 +89,21 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   if (config.detectsLocalServers) void addDetectedServers(parts, models, providers, builtIn)
   const lists = openLists(parts, models, providers, stack)
   const open = stack.move()
+  let mayLoseMost = false
   const registry: ProviderRegistry = {
     catalog: models.catalog,
     providers: providers.current,
     lists,
     problems: () => models.problems(),
     known: () => providers.known(),
-    reload() {
-      const pendingVariables = config.rereadKeys()
-      reload(path, modelsFile, models)
+    async reload(options) {
+      const pendingVariables = config.rereadKeys(options)
+      mayLoseMost = options?.mayLoseMost === true
+      await reload(path, modelsFile, models, options)
       return pendingVariables
     },
     setPriorities: (priorities) => models.setPriorities(priorities),
-    state: () => ({ catalog: models.catalog(), settings: models.file().providers, builtIn }),
+    state: () => ({ catalog: models.catalog(), settings: models.file().providers, builtIn, mayLoseMost }),
     onChange: () => undefined,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
@@ -133,8 +140,8 @@ async function openMockProvider(folder: string, clock: Clock, stack: AsyncDispos
 
 /** Handles a models file that was read. */
 interface ModelsFileHandler {
-  /** Applies the file as a whole, or refuses it. */
-  onGood(file: ModelsFile): void
+  /** Applies the file as a whole, or refuses it. One that lost most models is refused, unless it `mayLoseMost`. */
+  onGood(file: ModelsFile, options?: { readonly mayLoseMost?: boolean }): void
   /** Keeps the last good file. */
   onBad(error: unknown): void
 }
@@ -152,7 +159,10 @@ function createModelsFileHandler(
   }
   return {
     onBad,
-    onGood(file) {
+    onGood(file, { mayLoseMost = false } = {}) {
+      const [before, after] = [models.file(), file].map(({ catalog }) => catalog.models.size)
+      if (!mayLoseMost && losesMost(before ?? 0, after ?? 0))
+        return onBad(new BrokerError('bad-request', lossText(path, before ?? 0, after ?? 0)))
       try {
         providers.update(file.providers)
       } catch (error) {
@@ -164,9 +174,19 @@ function createModelsFileHandler(
   }
 }
 
-function reload(path: string, modelsFile: ModelsFileHandler, models: LiveCatalog): void {
+function lossText(path: string, before: number, after: number): string {
+  const has = after === 0 ? 'has no models' : `has only ${after} of ${before} models`
+  return `${path} ${has}: is it cut off? If it is meant, run “hero_aibroker config reload --force”`
+}
+
+async function reload(
+  path: string,
+  modelsFile: ModelsFileHandler,
+  models: LiveCatalog,
+  options?: { readonly mayLoseMost?: boolean },
+): Promise<void> {
   try {
-    modelsFile.onGood(readModelsFile(path))
+    modelsFile.onGood(await readModelsFileInThread(path), options)
   } catch (error) {
     modelsFile.onBad(error)
   }

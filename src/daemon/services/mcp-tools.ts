@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { asBrokerError } from '../../base/errors.ts'
 import { createToolMeter } from '../../inference/tools/tool-billing.ts'
 import type { Config } from '../../config/config.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -29,10 +30,10 @@ export interface McpToolsParts {
   readonly identity: CallerIdentity
 }
 
-/** Reads the MCP file, if one is configured. Servers start when they are first used. Throws `bad-request` for a bad file. */
+/** Reads the MCP file, if one is configured. Servers start when they are first used. A bad file is reported and starts none. */
 export async function openMcpTools(parts: McpToolsParts): Promise<McpTools> {
   const configPath = parts.config.mcpConfigPath
-  const configured = configPath === undefined ? undefined : await loadGateway(parts, configPath)
+  const configured = configPath === undefined ? undefined : await openConfigured(parts, configPath)
   let empty: Promise<McpGateway> | undefined
   return {
     configured,
@@ -44,9 +45,20 @@ export async function openMcpTools(parts: McpToolsParts): Promise<McpTools> {
   }
 }
 
+/** What is wrong with the tools must not keep chats from being served. */
+async function openConfigured(parts: McpToolsParts, configPath: string): Promise<McpGateway> {
+  try {
+    return await loadGateway(parts, { configPath })
+  } catch (error) {
+    const problem = `${asBrokerError(error).message}; then restart the broker`
+    parts.log.warn({ problem }, 'mcp: no servers are available')
+    return loadGateway(parts, { problem })
+  }
+}
+
 async function loadGateway(
   { config, environment, clock, log, ledger, limits, identity }: McpToolsParts,
-  configPath?: string,
+  { configPath, problem }: { readonly configPath?: string; readonly problem?: string } = {},
 ): Promise<McpGateway> {
   const [{ createMcpGateway }, { createPinFile }] = await Promise.all([
     import('../../mcp/mcp-gateway.ts'),
@@ -54,6 +66,8 @@ async function loadGateway(
   ])
   return createMcpGateway({
     configPath,
+    problem,
+    mayStartWithoutFile: true,
     environment,
     version: VERSION,
     clock,
@@ -61,6 +75,6 @@ async function loadGateway(
     meter: createToolMeter({ ledger, limits, log }),
     identity,
     // A file of its own: with that of `hero_aibroker_services` each would overwrite the other's approvals.
-    pinStore: createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')),
+    pinStore: problem === undefined ? createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')) : undefined,
   })
 }

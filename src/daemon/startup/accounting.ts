@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { openReports, type Reports } from '../../ledger/reports/reports.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
 import { reading } from '../../store/damage/damage.ts'
@@ -12,6 +14,7 @@ import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonAccounting {
   readonly ledger: Ledger
+  readonly reports: Reports
   readonly limitStore: LimitStore
   readonly limits: Limits
   readonly tokenCounter: TokenCounter
@@ -45,7 +48,14 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
   seed(endpointStats, ledger, instance)
-  return { ledger, limitStore, limits, tokenCounter, endpointStats }
+  const reports = stack.use(
+    openReports({
+      path: join(config.dataDir, 'reports.db'),
+      sourcePath: store.path,
+      whenWritten: () => ledger.whenWritten(),
+    }),
+  )
+  return { ledger, reports, limitStore, limits, tokenCounter, endpointStats }
 }
 
 /** A convenience: without it the first requests choose an endpoint without statistics. */

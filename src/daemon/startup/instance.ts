@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
+import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { DrainTimer } from '../../runtime/drain-timer.ts'
 import { lockInstance } from '../../runtime/instance-lock.ts'
 import { createLogBuffer, type LogBuffer } from '../../runtime/log-buffer.ts'
@@ -33,6 +34,7 @@ export async function openInstance(
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
   const warnings = createWarnings({ clock, log })
+  for (const problem of ineffectiveSettings(config)) log.warn({}, problem)
   stack.defer(watchOpenFiles(warnings, clock))
   const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }

@@ -1,9 +1,13 @@
 import { join } from 'node:path'
+import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
+import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
+import { createReportMarks, type ReportMarks } from '../../server/rpc/calls/request-filter.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
+import type { McpTools } from '../services/mcp-tools.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
@@ -13,6 +17,11 @@ import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
 import type { DaemonServices } from './services.ts'
 import type { DaemonStorage } from './storage.ts'
+
+/** How the configuration is read again: files that lost most of what they had are refused, unless they `mayLoseMost`. */
+interface ReloadOptions {
+  readonly mayLoseMost?: boolean
+}
 
 /** Everything that the previous steps have built. */
 export interface BuiltDaemon {
@@ -33,8 +42,16 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
   let sharedSockets: { isServing(): boolean } | undefined
   let state: 'starting' | 'serving' | 'stopping' = 'starting'
   const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
-  const handlers = createHandlers(built, { tcp: () => tcp, isServing })
-  const streams = brokerStreams({ logs: log })
+  const marks = createReportMarks()
+  const handlers = createHandlers(built, { tcp: () => tcp, isServing, marks })
+  const streams = brokerStreams({
+    logs: log,
+    services: admin,
+    reports: built.accounting.reports,
+    marks,
+    isMother: config.isMother,
+    version: VERSION,
+  })
   const { bearerVerifier } = storage
   const parts = {
     config,
@@ -70,21 +87,22 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
 
 /**
  * Reads the secrets file, the models file and the file of MCP servers again; resolves when every process has applied them.
- * Throws what is wrong with one of the first two. Returns the variables whose change takes effect at the next start only.
+ * Throws what is wrong with any of them, after the others are applied. Returns the variables whose change takes effect at the
+ * next start only.
  */
-export async function reloadConfiguration({
-  providers,
-  services,
-  broadcast,
-}: Pick<BuiltDaemon, 'providers' | 'services' | 'broadcast'>): Promise<readonly string[]> {
-  const mcp = services.tools.configured?.reloadConfig()
-  try {
-    const waiting = providers.registry.reload()
-    await broadcast.registrySent()
-    return waiting
-  } finally {
-    await mcp
-  }
+export async function reloadConfiguration(
+  { providers, services, broadcast }: Pick<BuiltDaemon, 'providers' | 'services' | 'broadcast'>,
+  options?: ReloadOptions,
+): Promise<readonly string[]> {
+  const [reloaded, toolProblem] = await Promise.all([
+    providers.registry.reload(options).catch((error: unknown) => asBrokerError(error)),
+    services.tools.configured?.reloadConfig(options),
+  ])
+  await broadcast.registrySent()
+  if (!(reloaded instanceof BrokerError) && toolProblem === undefined) return reloaded
+  if (!(reloaded instanceof BrokerError)) throw new BrokerError('bad-request', toolProblem ?? '')
+  if (toolProblem === undefined) throw reloaded
+  throw new BrokerError('bad-request', `${reloaded.message}\n${toolProblem}`)
 }
 
 /** The current state of each topic that workers need. */
@@ -102,13 +120,18 @@ const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
 /** The methods of the RPC contract, on what the daemon has built. */
 function createHandlers(
   built: BuiltDaemon,
-  listeners: { readonly tcp: () => TcpAddress | undefined; readonly isServing: () => boolean },
+  listeners: {
+    readonly tcp: () => TcpAddress | undefined
+    readonly isServing: () => boolean
+    readonly marks: ReportMarks
+  },
 ): Handlers {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
   return brokerHandlers({
     services: services.admin,
+    reports: accounting.reports,
     http: services.http,
     rules: broadcastingRules(accounting.limitStore, () => broadcast.send('rules')),
     tokens: broadcastingTokens(storage.tokens, () => broadcast.send('tokens')),
@@ -120,7 +143,11 @@ function createHandlers(
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
-    hostWarnings: () => warnings.current(),
+    hostWarnings: () => [
+      ...ineffectiveSettings(config),
+      ...warnings.current(),
+      ...toolWarnings(services.tools),
+    ],
     knownProviders: () => registry.known(),
     priorities,
     metrics: services.metrics,
@@ -129,6 +156,11 @@ function createHandlers(
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
     signingKeyPath: join(config.dataDir, SIGNING_KEY_FILE),
-    reload: () => reloadConfiguration(built),
+    reload: (options) => reloadConfiguration(built, options),
   })
+}
+
+/** What is wrong with the MCP file; servers that are down are no fault of the configuration. */
+function toolWarnings({ configured }: McpTools): readonly string[] {
+  return configured?.configProblems() ?? []
 }

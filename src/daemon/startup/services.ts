@@ -37,7 +37,7 @@ export interface DaemonServices {
   readonly metrics: Metrics
 }
 
-/** Step 4: builds the services that inference needs, MCP tools among them. Throws `bad-request` for a bad MCP file. */
+/** Step 4: builds the services that inference needs, MCP tools among them. */
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,

@@ -5,6 +5,7 @@ import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { ResponseTokens } from '../../limits/response-tokens.ts'
 import type { InferenceKind, InferenceRequest } from '../request/inference-request.ts'
+import { maxMediumTokens, mediaIn, type Medium } from '../usage/prompt-media.ts'
 import { imagesIn, maxTextTokens } from '../usage/prompt-text.ts'
 
 /** Assumed length of a response, in tokens, where neither the caller nor the catalog bounds it. */
@@ -47,13 +48,10 @@ export function maxChatUsage(request: ChatBounds, endpoint: Endpoint): UsageBoun
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const perChoice = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? ASSUMED_MAX_OUTPUT, window)
   const maxCompletionTokens = perChoice * request.n
-  // An image, a file or a link may stand for any number of tokens, up to the context window.
-  if (hasMedia(request))
+  const media = mediaIn(request.body)
+  if (media.length > 0)
     return {
-      maxPromptTokens: Math.max(
-        maxTextTokens(request.body),
-        endpoint.contextWindow ?? ASSUMED_CONTEXT_WINDOW,
-      ),
+      maxPromptTokens: Math.min(maxMediaPrompt(maxTextTokens(request.body), media, endpoint), window),
       maxCompletionTokens,
       maxImages: endpoint.price?.perImage === undefined ? undefined : imagesIn(request.body),
     }
@@ -65,15 +63,22 @@ export function maxChatUsage(request: ChatBounds, endpoint: Endpoint): UsageBoun
 }
 
 /** The maximum usage of a request whose response has no tokens: no token is shorter than a byte. */
-export function maxPromptUsage({ byteLength }: JsonBody): UsageBounds {
-  return { maxPromptTokens: byteLength, maxCompletionTokens: 0 }
+export function maxPromptUsage(body: JsonBody, endpoint: Endpoint): UsageBounds {
+  const media = mediaIn(body)
+  const { byteLength } = body
+  const maxPromptTokens = media.length === 0 ? byteLength : maxMediaPrompt(byteLength, media, endpoint)
+  return { maxPromptTokens, maxCompletionTokens: 0 }
 }
 
-function hasMedia({ body }: ChatBounds): boolean {
-  const messages = body.value['messages'] as readonly { content?: unknown }[]
-  return messages.some(({ content }) => Array.isArray(content) && content.some(isMedia))
-}
-
-function isMedia(part: unknown): boolean {
-  return (part as { type?: unknown } | null)?.type !== 'text'
+/**
+ * The maximum of a prompt with media, of which base64 is no text. A medium without a bound of its own, such as a linked file,
+ * may be any number of tokens up to the context window.
+ */
+function maxMediaPrompt(textTokens: number, media: readonly Medium[], endpoint: Endpoint): number {
+  const names = [endpoint.modelId, endpoint.model]
+  let tokens = textTokens
+  for (const medium of media) tokens += maxMediumTokens(medium, names) - medium.encodedLength
+  return Number.isFinite(tokens)
+    ? tokens
+    : Math.max(textTokens, endpoint.contextWindow ?? ASSUMED_CONTEXT_WINDOW)
 }

@@ -33,7 +33,7 @@ export function selectFor(
     if (query.requested.preferences !== NO_PREFERENCES) prefetchRouterEndpoints(plan, services)
     return plan
   } catch (error) {
-    throw explainExclusion(error, services.accounting.restrictionsFor(caller))
+    throw explainExclusion(error, services.accounting.restrictionsFor(caller), services.providers())
   }
 }
 

@@ -54,9 +54,10 @@ function costAt(reading: UsageReading, attempt: ChargingAttempt): AttemptCost {
   // A running total of the charge is no more than a lower bound, which the counts give, too.
   const charged = reportsCost && (!isCut || meter.isReportFinal) ? meter.charged : undefined
   const chargedBounds = reportsCost ? meter.chargedBounds : undefined
-  const input: CostInput = { reading, price, charged, chargedBounds }
+  const fee = reportsCost ? meter.fee : undefined
+  const input: CostInput = { reading, price, charged, chargedBounds, fee }
   const costs = meter.isEstimate ? reconcileEstimate(input) : reconcileCost(input)
-  const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
+  const { cost, costLow, costHigh, costSource, upstreamCost, flag = reading.problem } = costs
   const countSource = isAbandoned && !isUsageKnown(attempt) ? 'bounded' : reading.countSource
   return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }

@@ -1,8 +1,9 @@
-import { usdText, money, ZERO, type Money } from '../../base/money.ts'
+import { addMoney, usdText, money, ZERO, type Money } from '../../base/money.ts'
 import type { Price } from '../../catalog/catalog.ts'
 import { costOf, minCostOf, maxCostOf } from '../../ledger/cost.ts'
 import type { Settlement, Usage } from '../../ledger/types.ts'
-import type { ChargeBounds, UsageReading } from '../usage/usage-meter.ts'
+import type { ChargeBounds } from '../usage/reported-charge.ts'
+import type { UsageReading } from '../usage/usage-meter.ts'
 
 type Costs = Pick<Settlement, 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'>
 
@@ -10,6 +11,11 @@ type Costs = Pick<Settlement, 'cost' | 'costLow' | 'costHigh' | 'costSource' | '
 const PLAUSIBLE_FACTOR = 3n
 /** In nano-dollars. Below a ten-thousandth of a dollar, rounding explains any difference. */
 const NEGLIGIBLE = 100_000n
+/**
+ * The most that one web search costs, in nano-dollars, where the catalog has no price of it: $50 per 1,000 searches of large
+ * context at OpenAI (https://platform.openai.com/docs/pricing, 2025-03); Google $35, xAI $25, Perplexity $14, Anthropic $10.
+ */
+const MAX_SEARCH_COST = 50_000_000n
 
 export interface CostInput {
   readonly reading: UsageReading
@@ -18,6 +24,8 @@ export interface CostInput {
   readonly charged: Money | undefined
   /** How far that is uncertain, where the provider states it: a guess stays one, however many brokers pass it on. */
   readonly chargedBounds?: ChargeBounds | undefined
+  /** A router's fee beside what the vendor charges, which it does not state. */
+  readonly fee?: Money | undefined
 }
 
 /** The cost of a settlement and its source: the provider's own figure if it is plausible, otherwise usage × price. */
@@ -39,20 +47,23 @@ function withinCharge(costs: Costs, charge: ChargeBounds | undefined): Costs {
   }
 }
 
-function costsOf({ reading, price, charged }: CostInput): Costs {
+function costsOf(input: CostInput): Costs {
+  const { reading, price, charged } = input
   const computed = priced(reading.usage, price, costOf)
-  if (charged === undefined && reading.countSource === 'reported') return atOurPrice(computed)
-  const [low, high] = [
-    priced(reading.low, price, cheapestCost),
-    priced(reading.high, price, mostExpensiveCost),
-  ]
+  if (charged === undefined && reading.countSource === 'reported')
+    return withExtras(atOurPrice(computed), input)
+  const [low, high] =
+    reading.areDetailed === true
+      ? [priced(reading.low, price, costOf), priced(reading.high, price, costOf)]
+      : [priced(reading.low, price, cheapestCost), priced(reading.high, price, mostExpensiveCost)]
   if (charged === undefined) {
-    return {
+    const costs: Costs = {
       ...bounded(computed, low, high),
       costSource: computed === undefined ? 'none' : 'price',
     }
+    return withExtras(costs, input)
   }
-  if (computed === undefined || isPlausible(charged, computed)) {
+  if (computed === undefined || isPlausible(charged, computed, searchCost(reading))) {
     return {
       cost: charged,
       costLow: undefined,
@@ -86,6 +97,28 @@ export function reconcileEstimate(input: CostInput): Costs {
     (charged === undefined || (costLow <= charged && charged <= costHigh))
   if (isWithin) return withinCharge(own, chargedBounds)
   return withinCharge(costsOf(input), chargedBounds ?? { low: costLow ?? ZERO, high: costHigh })
+}
+
+/** Adds what is charged beside tokens and not stated: a fee exactly, searches up to their maximum. */
+function withExtras(costs: Costs, { fee = ZERO, reading }: CostInput): Costs {
+  const searches = searchCost(reading)
+  if (fee === ZERO && searches === ZERO) return costs
+  const { cost, costLow = cost, costHigh = cost } = costs
+  const isExact = searches === ZERO && cost !== undefined && (costs.costLow ?? costs.costHigh) === undefined
+  return {
+    ...costs,
+    cost: plus(cost, fee),
+    costLow: isExact ? undefined : addMoney(costLow ?? ZERO, fee),
+    costHigh: isExact ? undefined : plus(costHigh, addMoney(fee, searches)),
+  }
+}
+
+function plus(amount: Money | undefined, more: Money): Money | undefined {
+  return amount === undefined ? undefined : addMoney(amount, more)
+}
+
+function searchCost({ searches = 0 }: UsageReading): Money {
+  return searches === 0 ? ZERO : money(BigInt(searches) * MAX_SEARCH_COST)
 }
 
 /** The usage that the provider reported, at our price. */
@@ -133,8 +166,11 @@ function bounded(cost: Money | undefined, low: Money | undefined, high: Money | 
   return { cost, costLow: bottom < cost ? bottom : cost, costHigh: top > cost ? top : cost }
 }
 
-function isPlausible(charged: Money, computed: Money): boolean {
-  if (charged <= computed * PLAUSIBLE_FACTOR && charged * PLAUSIBLE_FACTOR >= computed) return true
+/** @param extras the maximum of what is charged beside tokens. */
+function isPlausible(charged: Money, computed: Money, extras: Money): boolean {
+  // A response with a price is never free.
+  if (charged === ZERO) return computed === ZERO
+  if (charged <= (computed + extras) * PLAUSIBLE_FACTOR && charged * PLAUSIBLE_FACTOR >= computed) return true
   const difference = charged > computed ? charged - computed : computed - charged
   return difference <= NEGLIGIBLE
 }

@@ -68,7 +68,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   get meter(): Meter {
-    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(this.body, this.endpoint))
+    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(
+      this.body,
+      this.endpoint,
+      this.#provider.usageShape,
+    ))
   }
 
   get #formatter(): ResponseFormatter {
@@ -385,7 +389,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   get reportsCost(): boolean {
-    return this.#provider.speaksOpenRouter
+    const { speaksOpenRouter, usageShape } = this.#provider
+    return speaksOpenRouter || usageShape?.charge !== undefined
   }
 
   get granted(): GrantedRequest {

@@ -18,7 +18,7 @@ import { maxResponseTokens } from '../budget/worst-case.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { InferenceServices } from '../services/services.ts'
-import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
+import { usualPromptTokens } from '../usage/prompt-text.ts'
 import { Attempt } from './attempt.ts'
 import { readinessAt, type AttemptContext } from './attempt-context.ts'
 import { mayCost, withEarlierErrors } from './attempt-errors.ts'
@@ -40,6 +40,8 @@ import { continuesFromPrefix, resumptionBy, type Resumption } from './recovery/r
 
 /** After so many milliseconds without a first byte, a trial of an open circuit is joined by another endpoint. */
 const TRIAL_PATIENCE_MS = 2_000
+/** How long a dropped attempt is read on after the response. */
+const MAX_DROPPED_DRAIN_MS = 5_000
 
 /** One request on its way through its candidates. */
 export class Execution implements Stoppable {
@@ -79,7 +81,7 @@ export class Execution implements Stoppable {
     this.#catalog = services.catalog()
     this.#record = new RequestRecord(clock, this.#catalog.version)
     this.#deadlineAt = clock.monotonic() + timeLimits.wholeMs
-    this.#estimatedTokens = Math.ceil(request.body.byteLength / BYTES_PER_TOKEN)
+    this.#estimatedTokens = usualPromptTokens(request.body)
   }
 
   /**
@@ -331,7 +333,18 @@ export class Execution implements Stoppable {
 
   /** At once, unless an attempt is still being drained or tokens have to be counted. */
   #settle(): void | Promise<void> {
-    if (this.#hedged !== undefined) return this.#hedged.ended().then(() => this.#settleNow())
+    if (this.#hedged !== undefined) return this.#settleHedged(this.#hedged)
+    return this.#settleNow()
+  }
+
+  /** A dropped attempt is read on for its usage, but the row does not wait for it for long: then it has an upper bound. */
+  async #settleHedged(hedged: HedgedAttempts): Promise<void> {
+    const { clock } = this.#services
+    const cancel = clock.after(MAX_DROPPED_DRAIN_MS, () =>
+      hedged.stop(new BrokerError('stopping', 'the response is over')),
+    )
+    await hedged.ended()
+    cancel()
     return this.#settleNow()
   }
 

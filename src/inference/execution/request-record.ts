@@ -31,7 +31,7 @@ export type RequestEvent =
   | { readonly type: 'started' }
   /** The first piece of a response is there, so that this endpoint charges for it, whatever follows. May come again. */
   | { readonly type: 'first-chunk'; readonly attempt: ChargingAttempt }
-  /** The caller gets the response of this attempt from now on; that its first piece is there need not be said before. */
+  /** The caller gets the response of this attempt from now on. It implies `first-chunk`, which need not come before it. */
   | { readonly type: 'delivering'; readonly attempt: ChargingAttempt }
   | { readonly type: 'finished' }
   /** The budget was used up, so that the response was cut short. */

@@ -2,6 +2,7 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
+import type { UsageShape } from '../../providers/usage-shape.ts'
 import { jsonBodyOf, type JsonBody } from '../../wire/json/json-body.ts'
 import { spliceFields } from '../../wire/json/splice-fields.ts'
 import type { SpeechRequest } from '../../wire/openai/media/speech.ts'
@@ -90,18 +91,21 @@ class SpeechKind implements InferenceKind {
     return undefined
   }
 
-  createMeter(_body: JsonBody, endpoint: Endpoint): MediaMeter {
+  createMeter(_body: JsonBody, endpoint: Endpoint, shape?: UsageShape): MediaMeter {
     const max = this.maxUsage(endpoint)
-    if (max.maxCharacters !== undefined) return characterMeter(max.maxCharacters)
+    if (max.maxCharacters !== undefined) return characterMeter(max.maxCharacters, shape)
     const { input, instructions } = this.#request
     const characters = input.length + instructions.length
     const prompt = Math.ceil(characters / CHARACTERS_PER_TOKEN)
-    return new MediaMeter({
-      estimate: usageOf(prompt, Math.min(prompt * AUDIO_TOKENS_PER_TOKEN, max.maxCompletionTokens)),
-      low: usageOf(Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN), 0),
-      high: usageOf(max.maxPromptTokens, max.maxCompletionTokens),
-      reportIn: tokenUsageIn,
-    })
+    return new MediaMeter(
+      {
+        estimate: usageOf(prompt, Math.min(prompt * AUDIO_TOKENS_PER_TOKEN, max.maxCompletionTokens)),
+        low: usageOf(Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN), 0),
+        high: usageOf(max.maxPromptTokens, max.maxCompletionTokens),
+        reportIn: tokenUsageIn,
+      },
+      shape,
+    )
   }
 
   createFormatter(info: ResponseInfo): ResponseFormatter {
@@ -114,15 +118,10 @@ class SpeechKind implements InferenceKind {
   }
 }
 
-function characterMeter(characters: number): MediaMeter {
+function characterMeter(characters: number, shape?: UsageShape): MediaMeter {
   const counted = { ...ZERO_USAGE, characters }
-  return new MediaMeter({
-    counted,
-    estimate: counted,
-    low: counted,
-    high: counted,
-    reportIn: () => undefined,
-  })
+  const known = { counted, estimate: counted, low: counted, high: counted }
+  return new MediaMeter({ ...known, reportIn: () => undefined }, shape)
 }
 
 /** Sound that is generated: its tokens are the whole of the completion. */

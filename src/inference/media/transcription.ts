@@ -3,6 +3,7 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
+import type { UsageShape } from '../../providers/usage-shape.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 import type { FormField, TranscriptionRequest } from '../../wire/openai/media/transcription.ts'
@@ -116,21 +117,32 @@ class TranscriptionKind implements InferenceKind {
     return undefined
   }
 
-  createMeter(_body: JsonBody, endpoint: Endpoint): MediaMeter {
+  createMeter(_body: JsonBody, endpoint: Endpoint, shape?: UsageShape): MediaMeter {
     const { ms, minMs, maxMs } = this.#length
     if (!isPricedByTokens(endpoint)) {
       const reportIn = (response: ChatChunk): Usage | undefined =>
         soundIn(response) ?? (endpoint.price === undefined ? tokenUsageIn(response) : undefined)
-      return new MediaMeter({ estimate: soundOf(ms), low: soundOf(minMs), high: soundOf(maxMs), reportIn })
+      return new MediaMeter(
+        { estimate: soundOf(ms), low: soundOf(minMs), high: soundOf(maxMs), reportIn },
+        shape,
+      )
     }
     const seconds = Math.ceil(ms / 1000)
     const prompt = seconds * AUDIO_TOKENS_PER_SECOND
-    return new MediaMeter({
-      estimate: { ...ZERO_USAGE, prompt, audioPrompt: prompt, completion: seconds * TEXT_TOKENS_PER_SECOND },
-      low: ZERO_USAGE,
-      high: this.#mostTokens(maxMs),
-      reportIn: tokenUsageIn,
-    })
+    return new MediaMeter(
+      {
+        estimate: {
+          ...ZERO_USAGE,
+          prompt,
+          audioPrompt: prompt,
+          completion: seconds * TEXT_TOKENS_PER_SECOND,
+        },
+        low: ZERO_USAGE,
+        high: this.#mostTokens(maxMs),
+        reportIn: tokenUsageIn,
+      },
+      shape,
+    )
   }
 
   createFormatter(info: ResponseInfo): ResponseFormatter {

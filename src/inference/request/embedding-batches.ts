@@ -105,7 +105,9 @@ class Batches implements ProviderCall {
     const vectors = (Array.isArray(response.data) ? response.data : []) as readonly { index?: number }[]
     for (const [at, vector] of vectors.entries())
       this.#sum.data.push({ ...vector, index: from + (vector.index ?? at) })
-    const tokens = (response.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
+    const { usage } = response as { usage?: { prompt_tokens?: unknown; total_tokens?: unknown } | null }
+    // Voyage reports a total only (https://docs.voyageai.com/reference/embeddings-api, 2026-11).
+    const tokens = usage?.prompt_tokens ?? usage?.total_tokens
     if (typeof tokens === 'number' && !isEstimate(response)) this.#sum.promptTokens += tokens
     else this.#sum.isReported = false
     this.#listener.onPart(this.#response([]))

@@ -3,6 +3,7 @@ import type { Money } from '../../base/money.ts'
 import type { Endpoint, ModelKind } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import type { ProviderCall, Provider, ProviderRoute, ProviderRequest } from '../../providers/provider.ts'
+import type { UsageShape } from '../../providers/usage-shape.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ResponseInfo, ResponseFormatter } from '../response/response-formatter.ts'
 import type { Meter } from '../usage/usage-meter.ts'
@@ -57,8 +58,8 @@ export interface InferenceKind {
   maxUsage(endpoint: Endpoint): UsageBounds
   /** Whether the endpoint's model is known to reason, or not to; `undefined` when that is unknown. */
   reasons(endpoint: Endpoint): boolean | undefined
-  /** A fresh meter for one attempt with this body at this endpoint. */
-  createMeter(body: JsonBody, endpoint: Endpoint): Meter
+  /** A fresh meter for one attempt with this body at this endpoint, whose provider's usage objects have this shape. */
+  createMeter(body: JsonBody, endpoint: Endpoint, shape?: UsageShape): Meter
   /** What puts the response of one attempt into OpenRouter's shape. */
   createFormatter(facts: ResponseInfo): ResponseFormatter
   /** Sends the request to a provider, in one call or in several. */

@@ -29,7 +29,8 @@ export function allowedBy(
     if (endpoints.length > 0) models.set(id, { ...model, endpoints })
   }
   const endpoints = new Map([...catalog.endpoints].filter(([, endpoint]) => mayServe(endpoint)))
-  return { catalog: { ...catalog, models, endpoints }, providers: allowed }
+  // Without models that only a request names: a model that is left out here could be named so, and would have no price.
+  return { catalog: { ...catalog, models, endpoints, passThrough: undefined }, providers: allowed }
 }
 
 /** Whether every access policy allows this endpoint. */
@@ -48,11 +49,25 @@ export function mayUseEndpoint(
   )
 }
 
-/** Adds the access policy to the error of a model that it excludes; any other error is returned as it is. */
-export function explainExclusion(error: unknown, restrictions: readonly Restriction[]): unknown {
+/**
+ * Adds the access policy to the error of a model that it excludes; any other error is returned as it is. `configured` are all
+ * providers: of one that only the policy excludes, the error must not say that its key is missing.
+ */
+export function explainExclusion(
+  error: unknown,
+  restrictions: readonly Restriction[],
+  configured: { has(provider: string): boolean },
+): unknown {
   if (restrictions.length === 0 || !(error instanceof BrokerError)) return error
   if (error.code !== 'no-such-model' && error.code !== 'none-fits') return error
   const words = restrictions.flatMap(describe).join(' and ')
+  const offeredBy = error.details.metadata?.['offered_by']
+  const excluded = Array.isArray(offeredBy) ? offeredBy.filter((id) => configured.has(String(id))) : []
+  if (excluded.length > 0) {
+    const [problem = ''] = error.message.split('. ', 1)
+    const message = `${problem}. It is offered by ${excluded.join(', ')}, and this caller is pinned to ${words}`
+    return new BrokerError(error.code, message, { cause: error, details: error.details })
+  }
   return new BrokerError(error.code, `${error.message} (this caller is pinned to ${words})`, { cause: error })
 }
 

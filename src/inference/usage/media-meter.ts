@@ -1,15 +1,10 @@
-import { roundUsd, type Money } from '../../base/money.ts'
+import type { Money } from '../../base/money.ts'
 import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
+import type { UsageShape } from '../../providers/usage-shape.ts'
 import { isObject } from '../../wire/json/json-body.ts'
-import {
-  boundsIn,
-  isCharge,
-  isEstimate,
-  type ChargeBounds,
-  type Meter,
-  type UsageReading,
-} from './usage-meter.ts'
+import { boundsIn, chargeOf, type ChargeBounds, type ReportedCharge } from './reported-charge.ts'
+import { isEstimate, type Meter, type UsageReading } from './usage-meter.ts'
 
 /** What is known of the usage of a request for media. */
 export interface MediaMeasure {
@@ -26,9 +21,10 @@ export interface MediaMeasure {
 /** Measures the usage of one response that is not a text of tokens: sound, a transcript, a picture. */
 export class MediaMeter implements Meter {
   readonly #measure: MediaMeasure
+  readonly #shape: UsageShape | undefined
   #hasBegun = false
   #report: Usage | undefined
-  #charged: Money | undefined
+  #charge: ReportedCharge | undefined
   #chargedBounds: ChargeBounds | undefined
   #isEstimate = false
 
@@ -39,8 +35,9 @@ export class MediaMeter implements Meter {
   /** A report comes once, with the response or at its end. */
   readonly isReportFinal = true
 
-  constructor(measure: MediaMeasure) {
+  constructor(measure: MediaMeasure, shape?: UsageShape) {
     this.#measure = measure
+    this.#shape = shape
   }
 
   get reported(): Usage | undefined {
@@ -49,7 +46,11 @@ export class MediaMeter implements Meter {
   }
 
   get charged(): Money | undefined {
-    return this.#charged
+    return this.#charge?.charged
+  }
+
+  get fee(): Money | undefined {
+    return this.#charge?.fee
   }
 
   get chargedBounds(): ChargeBounds | undefined {
@@ -69,7 +70,7 @@ export class MediaMeter implements Meter {
     }
     const { usage: wire, x_aibroker: envelope } = response
     if (envelope !== undefined) this.#chargedBounds = boundsIn(response) ?? this.#chargedBounds
-    if (isObject(wire) && isCharge(wire['cost'])) this.#charged = roundUsd(wire['cost'])
+    if (isObject(wire)) this.#charge = chargeOf(wire, wire, this.#shape)
   }
 
   read(): UsageReading {

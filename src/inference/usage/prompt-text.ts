@@ -1,4 +1,6 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
+import { mediaIn, usualMediumTokens } from './prompt-media.ts'
+import { BYTES_PER_TOKEN } from './token-ratio.ts'
 
 /** The input of a model, as far as a request shows it. */
 export interface PromptText {
@@ -24,6 +26,20 @@ const TOOLS_TOKENS = 640
 export function maxTextTokens({ byteLength, fields }: JsonBody): number {
   const isChat = fields.has('messages')
   return byteLength + (isChat ? TEMPLATE_TOKENS : 0) + (fields.has('tools') ? TOOLS_TOKENS : 0)
+}
+
+/** A body that is shorter than this has no medium that would matter for an estimate. */
+const SHORT_BODY = 4096
+
+/** About how many tokens the prompt has, by rules of thumb for texts and for media. */
+export function usualPromptTokens(body: JsonBody): number {
+  const media = body.byteLength < SHORT_BODY ? [] : mediaIn(body)
+  let [textBytes, tokens] = [body.byteLength, 0]
+  for (const medium of media) {
+    textBytes -= medium.encodedLength
+    tokens += usualMediumTokens(medium)
+  }
+  return tokens + Math.ceil(textBytes / BYTES_PER_TOKEN)
 }
 
 /** Reads the texts of a chat, a completion or an embedding. */

@@ -1,17 +1,16 @@
-import { roundUsd, ZERO, type Money } from '../../base/money.ts'
+import type { Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
-import {
-  parseWireUsage,
-  usageIn,
-  type ChatChoice,
-  type ChatChunk,
-  type WireUsage,
-} from '../../wire/openai/chat.ts'
+import type { UsageShape } from '../../providers/usage-shape.ts'
+import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
+import { parseWireUsage, usageIn } from '../../wire/openai/usage.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
+import { USUAL_IMAGE_TOKENS } from './prompt-media.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
+import { boundsIn, chargeOf, type ChargeBounds, type ReportedCharge } from './reported-charge.ts'
+import { readReportedUsage, type UsageDoubt } from './reported-usage.ts'
 import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN } from './token-ratio.ts'
 
 /** The usage that a meter has measured, and where it comes from. */
@@ -21,6 +20,12 @@ export interface UsageReading {
   /** Lower and upper bound, when the counts are not the provider's own. */
   readonly low: Usage | undefined
   readonly high: Usage | undefined
+  /** The bounds have their details, which the provider reported; otherwise any token may be of any kind. */
+  readonly areDetailed?: boolean | undefined
+  /** Why the provider's own counts are bounds only, in one sentence. */
+  readonly problem?: string | undefined
+  /** Web searches that the provider reported. */
+  readonly searches?: number | undefined
 }
 
 /** Limits of a response whose usage the provider did not report. */
@@ -41,10 +46,15 @@ export type Meter = Pick<UsageMeter, keyof UsageMeter>
 export class UsageMeter {
   readonly #body: JsonBody
   readonly #images: number
+  readonly #shape: UsageShape | undefined
   #reported: Usage | undefined
+  #doubt: UsageDoubt | undefined
+  /** Tokens of prompt and response together, when that is all that was reported. */
+  #total: number | undefined
+  #searches = 0
   /** Characters that had been received when the usage was reported, including those of the chunk with the report. */
   #charactersAtReport = 0
-  #charged: Money | undefined
+  #charge: ReportedCharge | undefined
   #chargedBounds: ChargeBounds | undefined
   /** The report came in a chunk of its own, as the last one does; a running total comes with text. */
   #isReportFinal = false
@@ -64,10 +74,12 @@ export class UsageMeter {
   /**
    * @param body the request.
    * @param images the number of images in it, where images have a price of their own.
+   * @param shape how the provider's usage objects deviate.
    */
-  constructor(body: JsonBody, images = 0) {
+  constructor(body: JsonBody, images = 0, shape?: UsageShape) {
     this.#body = body
     this.#images = images
+    this.#shape = shape
   }
 
   get finishReason(): string | undefined {
@@ -116,7 +128,16 @@ export class UsageMeter {
    * counts that do not cover the whole response does not cover it either, and is ignored.
    */
   get charged(): Money | undefined {
-    return this.#reported !== undefined && this.reported === undefined ? undefined : this.#charged
+    return this.#coversAll ? this.#charge?.charged : undefined
+  }
+
+  /** A router's fee, where the provider behind it is paid apart and its charge is not stated. */
+  get fee(): Money | undefined {
+    return this.#coversAll ? this.#charge?.fee : undefined
+  }
+
+  get #coversAll(): boolean {
+    return this.#reported === undefined || this.reported !== undefined
   }
 
   /** The counts are an estimate that an upstream broker passed on, because its provider reported none. */
@@ -142,12 +163,16 @@ export class UsageMeter {
   }
 
   #addUsage(value: unknown, isEstimate: boolean): boolean {
-    const usage = parseWireUsage(value)
+    const wire = parseWireUsage(value)
     // Some providers repeat a running total in every chunk: the last one counts.
-    if (usage === undefined) return false
+    if (wire === undefined) return false
+    const { usage, total, doubt, searches } = readReportedUsage(wire, this.#shape)
     this.#isEstimate = isEstimate
-    this.#reported = isEstimate ? undefined : this.#withImages(usageOfWire(usage))
-    this.#charged = isCharge(usage.cost) ? roundUsd(usage.cost) : undefined
+    this.#reported = isEstimate || usage === undefined ? undefined : this.#withImages(usage)
+    this.#doubt = doubt
+    this.#total = isEstimate ? undefined : total
+    this.#searches = searches
+    this.#charge = chargeOf(wire, value, this.#shape)
     return true
   }
 
@@ -156,6 +181,8 @@ export class UsageMeter {
     this.#hasVectors = true
     this.#chunksWithText++
     if (!isReport) this.#reported = undefined
+    // Vectors have no completion, so that the total is the prompt.
+    else if (this.#total !== undefined) this.#reported = { ...ZERO_USAGE, prompt: this.#total }
   }
 
   #withImages(usage: Usage): Usage {
@@ -188,11 +215,26 @@ export class UsageMeter {
   /** The usage as far as it is known now; without a report it is an estimate, as soon as there was any text. */
   read(): UsageReading {
     const { reported } = this
-    if (reported !== undefined)
-      return { usage: reported, countSource: 'reported', low: undefined, high: undefined }
+    if (reported !== undefined) return this.#reading(reported)
     if (this.#chunksWithText === 0)
       return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
     return { usage: this.#estimate(), countSource: 'bounded', low: undefined, high: undefined }
+  }
+
+  #reading(usage: Usage): UsageReading {
+    const searches = this.#searches === 0 ? undefined : this.#searches
+    if (this.#doubt === undefined)
+      return { usage, countSource: 'reported', low: undefined, high: undefined, searches }
+    const { low, high, problem } = this.#doubt
+    return {
+      usage,
+      countSource: 'bounded',
+      low: this.#withImages(low),
+      high: this.#withImages(high),
+      areDetailed: true,
+      problem,
+      searches,
+    }
   }
 
   /**
@@ -207,7 +249,8 @@ export class UsageMeter {
     const high = this.#hasVectors
       ? this.#withImages({ ...ZERO_USAGE, prompt: maxPromptTokens })
       : this.#counts(maxPromptTokens, this.#maxCompletion(ceiling))
-    return { usage: within(low, this.#estimate(), high), countSource: 'bounded', low, high }
+    const bounds = this.#total === undefined ? { low, high } : withinTotal(low, high, this.#total)
+    return { usage: within(bounds.low, this.#estimate(), bounds.high), countSource: 'bounded', ...bounds }
   }
 
   #maxCompletion({ bounds, mayHideReasoning, mayGoOn, choices }: UsageCeiling): number {
@@ -229,14 +272,16 @@ export class UsageMeter {
   /** An estimate by rules of thumb. */
   #estimate(): Usage {
     const { texts, extras, tokens, messages, media } = promptTextOf(this.#body)
+    const completion = Math.max(this.#textChunks, Math.ceil(this.#characters / CHARACTERS_PER_TOKEN))
+    if (this.#total !== undefined && this.#total > completion)
+      return this.#counts(this.#total - completion, completion)
     const characters = [...texts, ...extras].reduce((sum, text) => sum + text.length, 0)
-    return this.#counts(
+    const prompt =
       tokens +
-        Math.ceil(characters / CHARACTERS_PER_TOKEN) +
-        messages * MESSAGE_TOKENS +
-        media * MEDIA_TOKENS,
-      Math.max(this.#textChunks, Math.ceil(this.#characters / CHARACTERS_PER_TOKEN)),
-    )
+      Math.ceil(characters / CHARACTERS_PER_TOKEN) +
+      messages * MESSAGE_TOKENS +
+      media * USUAL_IMAGE_TOKENS
+    return this.#counts(prompt, completion)
   }
 
   /** A report that does not cover the whole response still covers the whole prompt. */
@@ -249,16 +294,14 @@ export class UsageMeter {
 }
 
 /** A meter for one request to `endpoint`. Images are counted only where each of them has a price. */
-export function createUsageMeter(body: JsonBody, { price }: Endpoint): UsageMeter {
-  return new UsageMeter(body, price?.perImage === undefined ? 0 : imagesIn(body))
+export function createUsageMeter(body: JsonBody, { price }: Endpoint, shape?: UsageShape): UsageMeter {
+  return new UsageMeter(body, price?.perImage === undefined ? 0 : imagesIn(body), shape)
 }
 
 /** Characters of one response that are kept for a tokenizer. */
 const MAX_KEPT_CHARACTERS = 400_000
 /** Tokens that a chat template puts around a message. */
 const MESSAGE_TOKENS = 4
-/** What OpenAI counts for a square image in high detail. */
-const MEDIA_TOKENS = 765
 /** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
 const MAX_BYTES_PER_CHARACTER = 3
 /** Tokens without text: the end of a response, and the marks around a tool call. */
@@ -267,50 +310,9 @@ const CALL_TOKENS = 64
 /** Tokens that a provider may have generated before it notices that the connection is closed. */
 const IN_FLIGHT_TOKENS = 256
 
-/** US dollars: more than any response costs, and less than a row of the ledger can hold. */
-const MAX_CHARGED = 1_000_000
-
-/** Whether a provider's figure can be the cost of one response, in US dollars. */
-export function isCharge(usd: unknown): usd is number {
-  return typeof usd === 'number' && usd >= 0 && usd <= MAX_CHARGED
-}
-
-/** Lower and upper bound of a charge; without the upper one it may be any. */
-export interface ChargeBounds {
-  readonly low: Money
-  readonly high: Money | undefined
-}
-
-/** The bounds of its charge that another instance of this broker states. */
-export function boundsIn({ x_aibroker: envelope }: ChatChunk): ChargeBounds | undefined {
-  if (!isObject(envelope)) return undefined
-  const { cost_low: low, cost_high: high, unpriced } = envelope
-  if (!isCharge(low) && !isCharge(high) && unpriced !== true) return undefined
-  return {
-    low: isCharge(low) ? roundUsd(low) : ZERO,
-    high: isCharge(high) && unpriced !== true ? roundUsd(high) : undefined,
-  }
-}
-
 /** The counts in the chunk are an estimate of the upstream broker that sent it. */
 export function isEstimate({ x_aibroker: envelope }: ChatChunk): boolean {
   return isObject(envelope) && envelope['estimated'] === true
-}
-
-/** OpenAI's counts under our names. */
-function usageOfWire(wire: WireUsage): Usage {
-  const prompt = wire.prompt_tokens_details
-  const completion = wire.completion_tokens_details
-  return {
-    prompt: wire.prompt_tokens ?? 0,
-    completion: wire.completion_tokens ?? 0,
-    cachedPrompt: prompt?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? 0,
-    cacheWrite: prompt?.cache_write_tokens ?? 0,
-    reasoning: completion?.reasoning_tokens ?? 0,
-    audioPrompt: prompt?.audio_tokens ?? 0,
-    audioCompletion: completion?.audio_tokens ?? 0,
-    imagePrompt: prompt?.image_tokens ?? undefined,
-  }
 }
 
 function isFilled(text: unknown): boolean {
@@ -321,6 +323,20 @@ function within(low: Usage, usage: Usage, high: Usage): Usage {
   const clamp = (name: 'prompt' | 'completion'): number =>
     Math.min(Math.max(usage[name], low[name]), high[name])
   return { ...usage, prompt: clamp('prompt'), completion: clamp('completion') }
+}
+
+/** The bounds of prompt and response as far as their known sum allows; a sum that contradicts what was seen is ignored. */
+function withinTotal(low: Usage, high: Usage, total: number): { readonly low: Usage; readonly high: Usage } {
+  if (total < low.prompt + low.completion) return { low, high }
+  const top = (name: 'prompt' | 'completion', other: 'prompt' | 'completion'): number =>
+    Math.max(Math.min(high[name], total - low[other]), total - high[other])
+  const most = { ...high, prompt: top('prompt', 'completion'), completion: top('completion', 'prompt') }
+  const least = {
+    ...low,
+    prompt: Math.max(low.prompt, total - most.completion),
+    completion: Math.max(low.completion, total - most.prompt),
+  }
+  return { low: least, high: most }
 }
 
 /** All parts of a choice that completion tokens were spent on. */

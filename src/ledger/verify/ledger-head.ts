@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { money, usdText, ZERO, type Money } from '../../base/money.ts'
 
-/** The state of a ledger at one row, in a few words: whoever keeps them elsewhere can prove what the ledger was. */
+/** The state of a ledger at one row, in a few words: a copy kept elsewhere proves later what the ledger was. */
 export interface LedgerHead {
   /** The number of the last row. */
   readonly seq: number

@@ -1,10 +1,11 @@
 // A file that names the process of a managed server. It outlives the broker, so that after a `kill -9` the next broker
 // can find the process that was left running and end it.
 import { readFileSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { z } from 'zod'
 import { type Clock, wait } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { readRegularFile } from '../../files/read-file.ts'
 
 const processIdentity = z.object({ pid: z.int().min(2), identity: z.string() })
 type ProcessIdentity = z.infer<typeof processIdentity>
@@ -13,6 +14,7 @@ const recordSchema = processIdentity.extend({ owner: processIdentity })
 /** A killed process is gone at once, unless the kernel is still freeing its memory. */
 const KILL_MS = 5000
 const POLL_MS = 20
+const MAX_RECORD_BYTES = 64 * 1024
 
 /** The text of the record, or `undefined` on a system where processes can't be identified reliably (no `/proc`). */
 export function createRecord(pid: number): string | undefined {
@@ -24,7 +26,7 @@ export function createRecord(pid: number): string | undefined {
 
 /** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker still runs. */
 export async function endOrphan(recordPath: string, graceMs: number, clock: Clock): Promise<void> {
-  const record = await readRecord(recordPath)
+  const record = readRecord(recordPath)
   if (record !== undefined && isRunning(record)) {
     if (isRunning(record.owner))
       throw new BrokerError(
@@ -53,9 +55,9 @@ async function waitUntilGone(process: ProcessIdentity, maxMs: number, clock: Clo
   while (isRunning(process) && clock.monotonic() < deadline) await wait(clock, POLL_MS)
 }
 
-async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | undefined> {
+function readRecord(path: string): z.infer<typeof recordSchema> | undefined {
   try {
-    return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    return recordSchema.parse(JSON.parse(readRegularFile(path, MAX_RECORD_BYTES)))
   } catch {
     return undefined
   }

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { BrokerError } from '../../base/errors.ts'
+import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { type Money, parseUsd } from '../../base/money.ts'
+import { truncate } from '../../base/text.ts'
 import { ACTS_FOR_CALLERS, ownProgramAt } from './own-programs.ts'
-import { isServerName } from './tool-names.ts'
+import { isServerName, MAX_SERVER_NAME_LENGTH } from './tool-names.ts'
 import { parseServerUrl } from './server-url.ts'
 
 /** How a server is reached: a program that the broker starts, or a URL (`http(s):`, `http+unix:`) of a running server. */
@@ -79,10 +80,18 @@ export interface ChatLimits {
   readonly maxResultCharacters: number
 }
 
+/** An entry of the file that can't be used, and why. A policy or the limits of chats are `*`. */
+export interface EntryProblem {
+  readonly server: string
+  readonly reason: string
+}
+
 export interface McpConfig {
   readonly servers: readonly ServerConfig[]
   readonly policies: readonly PolicyConfig[]
   readonly chat: ChatLimits
+  /** The entries that are left out. */
+  readonly problems: readonly EntryProblem[]
 }
 
 const patterns = z.array(z.string().min(1))
@@ -151,70 +160,170 @@ const chatShape = z.strictObject({
 })
 
 /** The configuration without a file. */
-export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShape.parse({}) }
+export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShape.parse({}), problems: [] }
 
+const MAX_PROBLEMS = 50
+
+/** Stands for a policy that can't be read: it may have been meant for anybody, so nobody who reaches it gets a tool. */
+const CLOSED_POLICY: PolicyConfig = {
+  ips: undefined,
+  contexts: undefined,
+  tokens: undefined,
+  allow: [],
+  deny: ['*'],
+  callsPerMinute: undefined,
+  maxConcurrentCalls: undefined,
+}
+
+/** Each entry is read by itself, so that one that can't be used does not take the others with it. */
 const fileShape = z.object({
   mcpServers: z.union(
-    [z.array(serverShape.extend({ name: z.string() })), z.record(z.string(), foreignServer)],
+    [z.array(z.unknown()), z.record(z.string(), z.unknown())],
     'a list of servers with names, or a map from name to server',
   ),
-  policies: z.array(policyShape).default([]),
-  chat: chatShape.prefault({}),
+  policies: z.unknown().optional(),
+  chat: z.unknown().optional(),
 })
 
 type ServerInput = z.output<typeof foreignServer>
 
+interface EntryContext {
+  readonly file: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** An entry with its place in the file. */
+interface Entry {
+  readonly name: string | undefined
+  readonly path: string
+  readonly value: unknown
+  readonly shape: z.ZodType<ServerInput>
+}
+
 /**
  * Reads a configuration of MCP servers in the list form (`[{ name, command, … }]`) or the common map form. `${NAME}`
- * in commands, arguments, variables, headers and URLs is taken from `environment`. Throws `bad-request` naming the
- * file and the path inside it.
+ * in commands, arguments, variables, headers and URLs is taken from `environment`. An entry that can't be used is left out
+ * and named in `problems`. Throws `bad-request` naming the file only when the file as a whole is no such configuration.
  */
-export function parseMcpConfig(
-  text: string,
-  { file, environment }: { file: string; environment: Readonly<Record<string, string | undefined>> },
-): McpConfig {
+export function parseMcpConfig(text: string, context: EntryContext): McpConfig {
+  const { file } = context
   const parsed = fileShape.safeParse(parseJson(text, file), { reportInput: false })
   if (!parsed.success) throw configError(file, deepestIssue(parsed.error))
-  const { mcpServers, policies, chat } = parsed.data
-  const named = Array.isArray(mcpServers)
-    ? mcpServers.map((server, index) => ({ name: server.name, path: `mcpServers[${index}]`, server }))
-    : Object.entries(mcpServers).map(([name, server]) => ({ name, path: `mcpServers.${name}`, server }))
-  const seen = new Set<string>()
-  const servers = named.map(({ name, path, server }) => {
-    if (!isServerName(name)) {
-      throw configError(
-        file,
-        `${path}: “${name}” is no server name; use at most 24 letters and digits, words joined by one _ or -`,
-      )
-    }
-    // Case alone must not tell two servers apart: names of tools are read by people and models.
-    if (seen.has(name.toLowerCase()))
-      throw configError(file, `${path}: there are two servers named “${name}”`)
-    seen.add(name.toLowerCase())
-    return serverConfig(name, server, (problem) => configError(file, `${path}.${problem}`), {
-      file,
-      environment,
-    })
-  })
+  const { mcpServers } = parsed.data
+  const problems: EntryProblem[] = []
+  const addProblem = (server: string, problem: string): void => {
+    if (problems.length < MAX_PROBLEMS)
+      problems.push({ server: printable(server), reason: `${file}: ${problem}` })
+  }
+  const servers: ServerConfig[] = []
+  const taken = new Set<string>()
+  for (const entry of entriesOf(mcpServers)) {
+    const server = readEntry(entry, taken, context)
+    if (typeof server === 'string') addProblem(entry.name ?? entry.path, server)
+    else servers.push(server)
+  }
+  const onSectionProblem = (problem: string): void => addProblem('*', problem)
   return {
     servers,
-    chat,
-    policies: policies.map(({ ips, contexts, tokens, callsPerMinute, maxConcurrentCalls, ...rest }) => ({
-      ...rest,
-      ips,
-      contexts,
-      tokens,
-      callsPerMinute,
-      maxConcurrentCalls,
-    })),
+    policies: readPolicies(parsed.data.policies, onSectionProblem),
+    chat: readChatLimits(parsed.data.chat, onSectionProblem),
+    problems,
   }
+}
+
+function entriesOf(servers: readonly unknown[] | Readonly<Record<string, unknown>>): readonly Entry[] {
+  if (!Array.isArray(servers))
+    return Object.entries(servers).map(([name, value]) => ({
+      name,
+      path: `mcpServers.${printable(name)}`,
+      value,
+      shape: foreignServer,
+    }))
+  return servers.map((value: unknown, index) => {
+    const { name, ...rest } = typeof value === 'object' && value !== null ? (value as { name?: unknown }) : {}
+    return {
+      name: typeof name === 'string' ? name : undefined,
+      path: `mcpServers[${index}]`,
+      value: typeof value === 'object' && value !== null ? rest : value,
+      shape: serverShape,
+    }
+  })
+}
+
+/** The server of an entry, or what is wrong with it. */
+function readEntry(
+  { name, path, value, shape }: Entry,
+  taken: Set<string>,
+  context: EntryContext,
+): ServerConfig | string {
+  if (name === undefined) return `${path}.name: is missing`
+  if (!isServerName(name))
+    return `${path}: “${printable(name)}” is no server name; use at most 24 letters and digits, words joined by one _ or -${suggestion(name)}`
+  // Case alone must not tell two servers apart: names of tools are read by people and models.
+  if (taken.has(name.toLowerCase())) return `${path}: there are two servers named “${name}”`
+  const parsed = shape.safeParse(value, { reportInput: false })
+  if (!parsed.success) {
+    const issue = deepestIssue(parsed.error)
+    return issue.startsWith(':') || issue.startsWith('[') ? `${path}${issue}` : `${path}.${issue}`
+  }
+  try {
+    const server = serverConfig(
+      name,
+      parsed.data,
+      (problem) => new BrokerError('bad-request', `${path}.${problem}`),
+      context,
+    )
+    taken.add(name.toLowerCase())
+    return server
+  } catch (error) {
+    return asBrokerError(error).message
+  }
+}
+
+/** A name of the same words that would be accepted. */
+function suggestion(name: string): string {
+  const words = name.match(/[A-Za-z0-9]+/g) ?? []
+  while (words.length > 1 && words.join('-').length > MAX_SERVER_NAME_LENGTH) words.shift()
+  const joined = words.join('-')
+  return isServerName(joined) ? `, such as “${joined}”` : ''
+}
+
+function readPolicies(value: unknown, onProblem: (problem: string) => void): readonly PolicyConfig[] {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) {
+    onProblem('policies: should be a list; until it is one, no caller gets tools')
+    return [CLOSED_POLICY]
+  }
+  return value.map((item: unknown, index) => {
+    const parsed = policyShape.safeParse(item, { reportInput: false })
+    if (!parsed.success) {
+      onProblem(
+        `policies[${index}]: ${deepestIssue(parsed.error)}; until it is corrected, callers that no policy above it matches get no tools`,
+      )
+      return CLOSED_POLICY
+    }
+    const { ips, contexts, tokens, callsPerMinute, maxConcurrentCalls, ...rest } = parsed.data
+    return { ...rest, ips, contexts, tokens, callsPerMinute, maxConcurrentCalls }
+  })
+}
+
+function readChatLimits(value: unknown, onProblem: (problem: string) => void): ChatLimits {
+  const parsed = chatShape.safeParse(value ?? {}, { reportInput: false })
+  if (parsed.success) return parsed.data
+  onProblem(`chat.${deepestIssue(parsed.error)}; until it is corrected, the default limits apply`)
+  return NO_SERVERS.chat
+}
+
+/** For messages: short, and without characters that a terminal obeys. */
+function printable(name: string): string {
+  return truncate(name.replaceAll(/\p{C}/gu, ''))
 }
 
 function serverConfig(
   name: string,
   input: ServerInput,
   fail: (problem: string) => BrokerError,
-  from: { file: string; environment: Readonly<Record<string, string | undefined>> },
+  from: EntryContext,
 ): ServerConfig {
   const { type, command, args, env, cwd, url, headers, prices, forwardCaller, ...rest } = input
   const expand = (path: string, value: string): string =>

@@ -16,10 +16,11 @@ type Address =
 /** The folder of this package's programs, from `src/` and from `dist/` alike. */
 const BIN = fileURLToPath(new URL('../../../bin/', import.meta.url))
 
+/** The names of the MCP servers of this package, as its `bin` has them. */
+const OWN_NAME = /^mcp_[a-z0-9]+$/
+
 /** The programs of this package that act in the name of their callers. */
 export const ACTS_FOR_CALLERS: ReadonlySet<string> = new Set(['mcp_hero'])
-
-const OWN_NAME = /^mcp_[a-z]+$/
 
 /**
  * The name of the program of this package that the broker starts at `address`; `undefined` for anything else: a URL, a foreign
@@ -33,10 +34,17 @@ export function ownProgramAt(
   const { command, args, env, cwd = process.cwd() } = address
   if (/^node(?:\.exe)?$/.test(basename(command))) return ownProgramIn(realPath(resolve(cwd, args[0] ?? '')))
   if (/[/\\]/.test(command)) return ownProgramIn(realPath(resolve(cwd, command)))
-  const found = onSearchPath(command, env['PATH'] ?? environment['PATH'] ?? '')
-  // A bare name of ours that is nowhere on the search path can only be started from this package.
-  if (found === undefined) return OWN_NAME.test(command) && isOwn(command) ? command : undefined
-  return ownProgramIn(found)
+  if (ownScript(command) !== undefined) return command
+  return ownProgramIn(onSearchPath(command, env['PATH'] ?? environment['PATH'] ?? ''))
+}
+
+/**
+ * The script of a program of this package with this bare name; `undefined` for any other command. A bare name of ours stands for
+ * the program in this package: from a clone, and in containers and services without the package's `bin` in PATH, the name alone
+ * would not be found.
+ */
+export function ownScript(command: string): string | undefined {
+  return OWN_NAME.test(command) ? realPath(join(BIN, `${command}.js`)) : undefined
 }
 
 function onSearchPath(name: string, searchPath: string): string | undefined {
@@ -47,11 +55,7 @@ function onSearchPath(name: string, searchPath: string): string | undefined {
 function ownProgramIn(file: string | undefined): string | undefined {
   if (file === undefined) return undefined
   const name = basename(file, '.js')
-  return OWN_NAME.test(name) && file === realPath(join(BIN, `${name}.js`)) ? name : undefined
-}
-
-function isOwn(name: string): boolean {
-  return realPath(join(BIN, `${name}.js`)) !== undefined
+  return file === ownScript(name) ? name : undefined
 }
 
 function realPath(path: string): string | undefined {

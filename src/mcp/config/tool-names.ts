@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 /** The longest function name that model providers accept; MCP itself allows 128 characters and dots. */
 const MAX_NAME_LENGTH = 64
 const CUT_LENGTH = 55
-const MAX_SERVER_NAME_LENGTH = 24
+export const MAX_SERVER_NAME_LENGTH = 24
 
 /** Starts with a letter; words are joined by one `_` or `-`, so `__` is either the separator or part of a tool's own name. */
 const SERVER_NAME = /^[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*$/

@@ -5,11 +5,11 @@ import {
   type PriorDiscovery,
   type Transport,
 } from '@modelcontextprotocol/client'
-import { BrokerError } from '../../base/errors.ts'
 import type { ServerConfig } from '../config/config.ts'
 import { MAX_MESSAGE_BYTES, type ServerTransport } from '../transport/server-transport.ts'
 import type { CallerClient } from './client-session.ts'
 import { Connection, type ListKind } from './connection.ts'
+import { listField, type ListProblems, repairLists } from './list-repair.ts'
 
 /** Callbacks of a connection to a server. */
 export interface ConnectionEvents {
@@ -44,12 +44,14 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     },
     inputRequired: { autoFulfill: false },
   })
-  limitListSize(client)
+  const listProblems: ListProblems = new Map()
+  limitListSize(client, listProblems)
   if (callerClient !== undefined) relayServerRequests(client, callerClient)
   relayChangeNotifications(client, events, callerClient)
   await negotiate(client, options)
+  repairLists(transport, listProblems)
   deliverInSeparateTicks(transport)
-  const connection = new Connection(client, config, transport)
+  const connection = new Connection(client, config, transport, () => [...listProblems.values()].flat())
   if (callerClient !== undefined && connection.era === 'legacy')
     await relayLogMessages(client, connection, callerClient, signal)
   // Set after the connect: a failed attempt is reported by its error alone.
@@ -80,25 +82,35 @@ async function negotiate(
   }
 }
 
+/** As many pages of a list are fetched; the SDK fails at the next one. */
+const MAX_PAGES = 64
+
 /**
- * Limits the pages of one list together to the size of one message: the SDK fetches the next page by itself, up to the
- * 64th, and would keep a gigabyte of them.
+ * Limits the pages of one list together to the size of one message: the SDK fetches the next page by itself, and would keep a
+ * gigabyte of them. What was received until then is used.
  */
-function limitListSize(client: Client): void {
+function limitListSize(client: Client, problems: ListProblems): void {
   const send = client.request.bind(client) as (...args: unknown[]) => Promise<unknown>
   // All pages of one list are requested with the same options object, and other lists with others.
-  const bytesByList = new WeakMap<object, number>()
+  const sizes = new WeakMap<object, { readonly bytes: number; readonly pages: number }>()
   const sendWithinLimit = async (
     request: { readonly method: string },
     options: unknown,
   ): Promise<unknown> => {
     const result = await send(request, options)
     if (!request.method.endsWith('/list') || typeof options !== 'object' || options === null) return result
-    const bytes = (bytesByList.get(options) ?? 0) + Buffer.byteLength(JSON.stringify(result))
-    bytesByList.set(options, bytes)
-    if (bytes > MAX_MESSAGE_BYTES)
-      throw new BrokerError('upstream-failed', 'one of its lists is longer than 16 MB')
-    return result
+    const before = sizes.get(options) ?? { bytes: 0, pages: 0 }
+    const bytes = before.bytes + Buffer.byteLength(JSON.stringify(result))
+    const pages = before.pages + 1
+    sizes.set(options, { bytes, pages })
+    const { nextCursor, ...list } = result as { readonly nextCursor?: unknown }
+    const isTooLong = bytes > MAX_MESSAGE_BYTES
+    if (!isTooLong && (nextCursor === undefined || pages < MAX_PAGES)) return result
+    const limit = isTooLong ? '16 MB' : `${MAX_PAGES} pages`
+    problems
+      .get(request.method)
+      ?.push(`${listField(request.method)}: more than ${limit}; the rest is left out`)
+    return isTooLong ? { ...list, [listField(request.method)]: [] } : list
   }
   client.request = sendWithinLimit
 }

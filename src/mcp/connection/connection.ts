@@ -48,10 +48,17 @@ export class Connection {
   readonly #client: Client
   readonly #config: ServerConfig
   readonly #transport: ServerTransport
+  readonly #listProblems: () => readonly string[]
   /** Without sessions a log message does not name its call, so only one call at a time may receive log messages. */
   #onLog: ((notification: McpNotification) => void) | undefined
 
-  constructor(client: Client, config: ServerConfig, transport: ServerTransport) {
+  constructor(
+    client: Client,
+    config: ServerConfig,
+    transport: ServerTransport,
+    listProblems: () => readonly string[],
+  ) {
+    this.#listProblems = listProblems
     const discover = client.getDiscoverResult()
     this.#client = client
     this.#transport = transport
@@ -69,6 +76,11 @@ export class Connection {
   /** Why the broker cut the server off; `undefined` while it has not. */
   get cutOffReason(): string | undefined {
     return this.#transport.cutOffReason
+  }
+
+  /** The items of its lists that were left out when they were last loaded, and why. */
+  get listProblems(): readonly string[] {
+    return this.#listProblems()
   }
 
   async listTools(signal: AbortSignal): Promise<Tool[]> {

@@ -1,7 +1,7 @@
 import type { Prompt, Resource, ResourceTemplateType, Tool } from '@modelcontextprotocol/client'
 import type { ServerConfig } from '../config/config.ts'
 import type { Connection, ListKind } from '../connection/connection.ts'
-import { sanitizeTools } from './pinning/sanitize-tools.ts'
+import { sanitizeTools, visibleText } from './pinning/sanitize-tools.ts'
 import { matchesAny } from '../policy/wildcard.ts'
 
 /** The lists of one server, under its own names. */
@@ -41,7 +41,13 @@ export async function loadLists(
   const allowed = sanitized.tools.filter(
     ({ name }) => matchesAny(config.allow, name) && !matchesAny(config.deny, name),
   )
-  return { tools: allowed, prompts, resources, templates, problems: [...problems, ...sanitized.rejected] }
+  return {
+    tools: allowed,
+    prompts,
+    resources,
+    templates,
+    problems: [...problems, ...connection.listProblems.map(visibleText), ...sanitized.rejected],
+  }
 }
 
 /** Which lists differ between two loads. */

@@ -7,6 +7,7 @@ import { SupervisedConnection, type SupervisedOptions } from '../connection/supe
 import { withoutSecrets } from '../policy/redact-secrets.ts'
 import { createHttpTransport } from '../transport/http-transport.ts'
 import type { ServerTransport } from '../transport/server-transport.ts'
+import { ownProgram } from '../transport/own-program.ts'
 import { createStdioTransport } from '../transport/stdio-transport.ts'
 import type { UpstreamServerOptions } from './types.ts'
 
@@ -42,7 +43,7 @@ function createTransport({
   const { name, address } = config
   if (address.type !== 'stdio') return createHttpTransport(name, address, { clock })
   log.info({ server: name, command: address.command }, 'mcp server: starting')
-  return createStdioTransport(address, {
+  return createStdioTransport(ownProgram(address), {
     clock,
     onGarbage: (line) =>
       log.debug?.({ server: name, length: line.length }, 'mcp server: ignored a line that is not a message'),

@@ -170,7 +170,7 @@ export class ServerSet {
   /** The servers whose lists are missing or incomplete. */
   problems(): readonly ServerProblem[] {
     return this.all.flatMap((server) => {
-      const reason = server.problem ?? (server.isListed ? undefined : 'it is still starting')
+      const reason = server.problem ?? (server.isListed ? leftOutText(server) : 'it is still starting')
       return reason === undefined ? [] : [{ server: server.config.name, reason }]
     })
   }
@@ -195,4 +195,13 @@ export class ServerSet {
   #notify(kind: ListKind): void {
     for (const listener of this.#listeners) listener(kind)
   }
+}
+
+const MAX_SHOWN = 3
+
+/** The items of its lists that can't be used. */
+function leftOutText({ lists: { problems } }: UpstreamServer): string | undefined {
+  if (problems.length === 0) return undefined
+  const more = problems.length > MAX_SHOWN ? ` and ${problems.length - MAX_SHOWN} more` : ''
+  return `incomplete: ${problems.slice(0, MAX_SHOWN).join('; ')}${more}`
 }

@@ -52,6 +52,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     transcriptFormats: definition.quirks?.transcriptFormats,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
+    usageShape: definition.quirks?.usageShape,
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
     send: (request, handler) => new OpenAiCall(callParts, request, handler),

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { renderError, type RenderedError } from './errors/error-response.ts'
+import { renderError, withRequestId, type RenderedError } from './errors/error-response.ts'
 import type { CallerRules, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
 import {
   createNodeServer,
@@ -129,7 +129,7 @@ const READS_JSON =
 
 function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['reportBug'] {
   return ({ method, routeOptions }, thrown) =>
-    logger?.error({ door: name, method, route: routeOptions.url, err: thrown }, 'a bug')
+    logger?.error({ listener: name, method, route: routeOptions.url, err: thrown }, 'a bug')
 }
 
 function errorRenderer(
@@ -139,12 +139,14 @@ function errorRenderer(
   return (request: HttpRequest, thrown: unknown): RenderedError => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
-    return render(error)
+    return withRequestId(render(error))
   }
 }
 
 function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
-  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
+  const { 'x-request-id': id, ...others } = headers
+  if (id !== undefined && !reply.hasHeader('x-request-id')) void reply.header('x-request-id', id)
+  void reply.code(status).headers(others).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
 /** Turns Fastify's own errors into ours; any other thrown value stays as it is. */

@@ -128,19 +128,20 @@ function copyTable(
     `INSERT OR REPLACE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
   )
   const types = typesOf(fresh, table)
-  let refused = 0
+  // A row may be read several times when a part of its table can't be.
+  const refused = new Set<string>()
   const seen = (row: Row): void => {
     const values = columns.map((name): SqlValue => row[name] ?? null)
     try {
       if (!hasTypes(row, types) || !isUsable(table, row)) throw new TypeError('not usable')
       insert.run(...values)
     } catch {
-      refused++
+      refused.add(values.map(String).join('\n'))
     }
   }
   const error = readWhatCanBeRead(old, table, columns, seen)
   const copied = Number(fresh.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
-  return { table, copied, refused, ...(error === undefined ? {} : { error }) }
+  return { table, copied, refused: refused.size, ...(error === undefined ? {} : { error }) }
 }
 
 /** The declared type of each column. */

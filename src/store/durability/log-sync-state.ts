@@ -3,8 +3,3 @@ export const WRITTEN = 0
 export const SYNCED = 1
 export const CLOSED = 2
 export const STATE_BYTES = 3 * Int32Array.BYTES_PER_ELEMENT
-
-export interface LogSyncWorkerData {
-  readonly path: string
-  readonly state: SharedArrayBuffer
-}

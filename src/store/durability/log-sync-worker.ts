@@ -4,7 +4,7 @@
  */
 import { fdatasyncSync, fstatSync, openSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { CLOSED, SYNCED, WRITTEN, type LogSyncWorkerData } from './log-sync-state.ts'
+import { CLOSED, SYNCED, WRITTEN } from './log-sync-state.ts'
 
 /**
  * Time in which commits gather for one sync, less the time that the sync before it took, in which commits gathered as well.
@@ -13,6 +13,11 @@ import { CLOSED, SYNCED, WRITTEN, type LogSyncWorkerData } from './log-sync-stat
 const GATHER_MS = 20
 /** After a failure (too many open files, a broken disk) no caller waits, so all that can be done is to try again. */
 const RETRY_MS = 25
+
+export interface LogSyncWorkerData {
+  readonly path: string
+  readonly state: SharedArrayBuffer
+}
 
 run(workerData as LogSyncWorkerData)
 

@@ -1,7 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../../base/clock.ts'
-import { CLOSED, STATE_BYTES, SYNCED, WRITTEN, type LogSyncWorkerData } from './log-sync-state.ts'
+import { CLOSED, STATE_BYTES, SYNCED, WRITTEN } from './log-sync-state.ts'
+import type { LogSyncWorkerData } from './log-sync-worker.ts'
 
 /** Less than 50 ms, because a turn of the event loop may pass before the next check. */
 const LATE_AFTER_MS = 40

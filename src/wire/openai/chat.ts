@@ -127,67 +127,6 @@ function badField(value: Readonly<Record<string, unknown>>): BrokerError {
   return fieldError(interpreted, value)
 }
 
-/** More tokens than any model reads or writes, and few enough for the ledger at any price. */
-const MAX_TOKENS = 1_000_000_000
-const count = z.int().min(0).max(MAX_TOKENS).nullish()
-
-/** An invalid detail is ignored and does not invalidate the counts. */
-const part = count.catch(undefined)
-
-/** OpenAI's usage object, as loosely as providers send it. */
-const wireUsage = z.looseObject({
-  prompt_tokens: count,
-  completion_tokens: count,
-  prompt_tokens_details: z
-    .looseObject({ cached_tokens: part, cache_write_tokens: part, audio_tokens: part, image_tokens: part })
-    .nullish()
-    .catch(undefined),
-  completion_tokens_details: z
-    .looseObject({ reasoning_tokens: part, audio_tokens: part })
-    .nullish()
-    .catch(undefined),
-  /** DeepSeek's name for `cached_tokens`. */
-  prompt_cache_hit_tokens: part,
-  /** US dollars; OpenRouter's. */
-  cost: z.number().nullish().catch(undefined),
-})
-
-export type WireUsage = z.infer<typeof wireUsage>
-
-/**
- * The usage of a chunk. Some providers put it elsewhere: Groq's streams have it in `x_groq` of the last chunk
- * (https://console.groq.com/docs/api-reference, 2026-11), Moonshot's in the last choice.
- */
-export function usageIn({ usage, x_groq: extra, choices }: ChatChunk): unknown {
-  if (usage !== undefined && usage !== null) return usage
-  if (isObject(extra) && extra['usage'] !== undefined) return extra['usage']
-  return choices?.[0]?.usage
-}
-
-/** Reads a usage object; `undefined` when it is missing or invalid. */
-export function parseWireUsage(value: unknown): WireUsage | undefined {
-  if (isPlainUsage(value)) return value
-  const parsed = wireUsage.safeParse(value)
-  if (!parsed.success) return undefined
-  return typeof parsed.data.prompt_tokens === 'number' ? parsed.data : undefined
-}
-
-/** Whether a usage object has only counts, as from most providers; never true for a value that the schema refuses. */
-function isPlainUsage(value: unknown): value is WireUsage & { readonly prompt_tokens: number } {
-  if (!isObject(value) || typeof value['prompt_tokens'] !== 'number') return false
-  for (const name in value) {
-    const field = value[name]
-    const isDetails = name.endsWith('_details')
-    if (isDetails ? !(isObject(field) && Object.values(field).every(isTokens)) : !isTokens(field))
-      return false
-  }
-  return true
-}
-
-function isTokens(value: unknown): boolean {
-  return isCount(value) && ((value ?? 0) as number) <= MAX_TOKENS
-}
-
 /** The fields that we read in a chunk or a response. Any may be missing: providers differ. */
 export interface ChatChunk {
   readonly id?: unknown

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { aiMethods } from './methods/ai.ts'
 import { catalogMethods } from './methods/catalog.ts'
 import { configMethods } from './methods/config.ts'
+import { authMethods } from './methods/access/auth.ts'
 import { contextsMethods } from './methods/access/contexts.ts'
+import { eventsMethods } from './methods/reports/events.ts'
 import { infoMethods } from './methods/info.ts'
 import { logsMethods } from './methods/logs.ts'
 import { mcpMethods } from './methods/mcp.ts'
@@ -12,6 +14,8 @@ import type { Method } from './method.ts'
 import { metricsMethods } from './methods/metrics.ts'
 import { modelsMethods } from './methods/models.ts'
 import { providersMethods } from './methods/providers.ts'
+import { reportMethods } from './methods/reports/usage-query.ts'
+import { requestsMethods } from './methods/reports/requests.ts'
 import { tokensMethods } from './methods/access/tokens.ts'
 import { usageMethods } from './methods/usage.ts'
 
@@ -42,11 +46,15 @@ export const methods = {
   ...mcpMethods,
   ...aiMethods,
   ...usageMethods,
+  ...reportMethods,
+  ...requestsMethods,
   ...limitsMethods,
   ...contextsMethods,
   ...tokensMethods,
   ...metricsMethods,
   ...logsMethods,
+  ...eventsMethods,
+  ...authMethods,
   ...configMethods,
   ...discovery,
 } as const satisfies Record<string, Method>

@@ -17,7 +17,7 @@ function absent(folder: string): Transport {
   return unixTransport({ rpc: join(folder, 'rpc.sock'), rest: join(folder, 'rest.sock') })
 }
 
-const request = { door: 'rpc', method: 'POST', path: '/rpc' } as const
+const request = { listener: 'rpc', method: 'POST', path: '/rpc' } as const
 
 test('a command on a terminal retries until the broker listens', async () => {
   using folder = tempFolder()

@@ -15,6 +15,7 @@ import {
 import { maxChatUsage } from '../../../src/inference/budget/worst-case.ts'
 import { reconcileEstimate, reconcileCost } from '../../../src/inference/cost/reconcile-cost.ts'
 import { costOf } from '../../../src/ledger/cost.ts'
+import { maxTextTokens } from '../../../src/inference/usage/prompt-text.ts'
 import type { Usage } from '../../../src/ledger/types.ts'
 import { usage } from '../../ledger/samples.ts'
 import { jsonBodyOf, type JsonBody } from '../../../src/wire/json/json-body.ts'
@@ -243,14 +244,14 @@ const seen = jsonBodyOf(
   }),
 )
 
-test('an image behind a link may have as many tokens as fit into the context window', () => {
+test('an image behind a link is bounded by the largest image of any vendor, and by the context window', () => {
   const request = { body: seen, maxTokens: 10, n: 1 }
-  expect(maxChatUsage(request, endpoint(undefined, 50_000)).maxPromptTokens).toBe(50_000)
-  // Without a known window the bound is far more than any image that was ever billed.
-  expect(maxChatUsage(request, endpoint()).maxPromptTokens).toBe(1_000_000)
-  const bounds = maxChatUsage(request, endpoint(undefined, 50_000))
+  expect(maxChatUsage(request, endpoint(undefined, 20_000)).maxPromptTokens).toBe(20_000)
+  const { maxPromptTokens } = maxChatUsage(request, endpoint())
+  expect(maxPromptTokens).toBe(maxTextTokens(seen) + 2 * 16_384)
+  const bounds = maxChatUsage(request, endpoint(undefined, 20_000))
   const { low, usage, high } = new UsageMeter(seen).bounds({ bounds, mayHideReasoning: false, choices: 1 })
-  expect([low?.prompt, usage?.prompt, high?.prompt]).toEqual([1, 1538, 50_000])
+  expect([low?.prompt, usage?.prompt, high?.prompt]).toEqual([1, 1538, 20_000])
 })
 
 test('images with a price of their own count in the cost, in the bounds and in the hold', () => {
@@ -305,7 +306,7 @@ const COUNTER = { count: () => Promise.resolve([500, 0, 9]), close: () => Promis
 test.each([
   ['before the last text', [{ usage: { prompt_tokens: 100, completion_tokens: 1 } }, onceUpon]],
   ['without a token for the text', [onceUpon, { usage: { prompt_tokens: 100, completion_tokens: 0 } }]],
-  ['without any count for the text', [onceUpon, { usage: { prompt_tokens: 100, total_tokens: 120 } }]],
+  ['without any count for the text', [onceUpon, { usage: { prompt_tokens: 100 } }]],
 ])('usage that a provider reports %s covers the prompt alone', async (_when, chunks) => {
   const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
   const meter = new UsageMeter(body)

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { money } from '../../../src/base/money.ts'
-import { parseMcpConfig } from '../../../src/mcp/config/config.ts'
+import { systemClock } from '../../../src/base/clock.ts'
+import { NO_SERVERS, parseMcpConfig } from '../../../src/mcp/config/config.ts'
+import { ToolPolicy } from '../../../src/mcp/policy/tool-policy.ts'
 
 const parse = (config: unknown, environment: Record<string, string> = {}) =>
   parseMcpConfig(typeof config === 'string' ? config : JSON.stringify(config), {
@@ -60,45 +62,101 @@ test('prices are parsed exactly', () => {
   )
 })
 
-describe('an invalid configuration is rejected with the path of the error', () => {
+test.each([
+  ['{ nonsense', /^\/etc\/servers\.json: .*JSON/],
+  [{}, /^\/etc\/servers\.json: mcpServers: /],
+  [{ mcpServers: 'all' }, /^\/etc\/servers\.json: mcpServers: /],
+  [[], /^\/etc\/servers\.json: /],
+])('a file that is no configuration at all is rejected: %j', (config, message) => {
+  expect(() => parse(config)).toThrow(
+    expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }),
+  )
+})
+
+describe('an entry that can’t be used is left out with the path of its mistake, and the others stay', () => {
   test.each([
-    ['{ nonsense', /^\/etc\/servers\.json: .*JSON/],
-    [{}, /^\/etc\/servers\.json: mcpServers: /],
-    [{ mcpServers: [{ name: 'a', command: 5 }] }, /: mcpServers\[0\]\.command: /],
-    [{ mcpServers: { a: { command: 'a', args: [1] } } }, /: mcpServers\.a\.args\[0\]: /],
-    [{ mcpServers: { a: {} } }, /: mcpServers\.a\.command: give either a command or a url$/],
-    [{ mcpServers: { a: { command: 'a', url: 'http://a' } } }, /: give either a command or a url$/],
-    [{ mcpServers: { a: { url: 'ftp://a' } } }, /: mcpServers\.a\.url: /],
-    [{ mcpServers: { a__b: { command: 'a' } } }, /: mcpServers\.a__b: “a__b” is no server name/],
+    ['bad', { command: 5 }, /: mcpServers\.bad\.command: /],
+    ['bad', { command: 'a', args: [1] }, /: mcpServers\.bad\.args\[0\]: /],
+    ['bad', {}, /: mcpServers\.bad\.command: give either a command or a url$/],
+    ['bad', null, /: mcpServers\.bad: /],
+    ['bad', [], /: mcpServers\.bad: /],
+    ['bad', { command: 'a', url: 'http://a' }, /: give either a command or a url$/],
+    ['bad', { url: 'ftp://a' }, /: mcpServers\.bad\.url: /],
+    ['bad', { type: 'websocket', url: 'http://a' }, /: mcpServers\.bad\.type: /],
+    ['a__b', { command: 'a' }, /: mcpServers\.a__b: “a__b” is no server name.*such as “a-b”$/],
+    ['Sequential Thinking', { command: 'a' }, /is no server name.*such as “Sequential-Thinking”$/],
+    ['awslabs.aws-documentation-mcp-server', { command: 'a' }, /such as “documentation-mcp-server”$/],
+    ['GOOD', { command: 'a' }, /: there are two servers named “GOOD”$/],
+    ['bad', { command: 'a', env: { K: '${NOT_SET}' } }, /bad\.env\.K: the variable NOT_SET is not set$/],
     [
-      { mcpServers: { a: { command: 'a', env: { K: '${NOT_SET}' } } } },
-      /a\.env\.K: the variable NOT_SET is not set$/,
+      'bad',
+      { url: 'http://a', headers: { A: '${NOT_SET}' } },
+      /headers\.A: the variable NOT_SET is not set$/,
     ],
-    [
-      { mcpServers: { a: { command: 'a', prices: { x: '-1' } } } },
-      /: mcpServers\.a\.prices\.x: a price is not negative$/,
-    ],
-    [
-      {
-        mcpServers: [
-          { name: 'a', command: 'a' },
-          { name: 'A', command: 'b' },
-        ],
-      },
-      /: mcpServers\[1\]: there are two servers named “A”$/,
-    ],
-    [{ mcpServers: [], policies: [{ alow: ['*'] }] }, /: policies\[0\]: .*alow/],
-  ])('%j', (config, message) => {
-    expect(() => parse(config)).toThrow(
-      expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }),
-    )
+    ['bad', { command: 'a', prices: { x: '-1' } }, /: mcpServers\.bad\.prices\.x: a price is not negative$/],
+  ])('%s: %j', (name, entry, reason) => {
+    const text = `{"mcpServers": {"good": {"command": "g"}, ${JSON.stringify(name)}: ${JSON.stringify(entry)}}}`
+    const { servers, problems } = parse(text)
+    expect(servers.map((server) => server.name)).toEqual(['good'])
+    expect(problems).toEqual([{ server: name, reason: expect.stringMatching(reason) as string }])
+  })
+
+  test('in the list form as well, also when the name is missing or an entry is no object', () => {
+    const { servers, problems } = parse({
+      mcpServers: [
+        { command: 'x' },
+        5,
+        null,
+        { name: 'good', command: 'g' },
+        { name: 'a', command: 'a', odd: 1 },
+      ],
+    })
+    expect(servers.map(({ name }) => name)).toEqual(['good'])
+    expect(problems.map(({ server }) => server)).toEqual([
+      'mcpServers[0]',
+      'mcpServers[1]',
+      'mcpServers[2]',
+      'a',
+    ])
   })
 
   test('without repeating a value, which may be a key', () => {
-    expect(() => parse({ mcpServers: { a: { command: 'a', env: { KEY: ['sk-secret'] } } } })).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('sk-secret') }),
-    )
+    const { problems } = parse({ mcpServers: { a: { command: 'a', env: { KEY: ['sk-secret'] } } } })
+    expect(problems).toHaveLength(1)
+    expect(JSON.stringify(problems)).not.toContain('sk-secret')
   })
+
+  test('a long list of mistakes is cut off', () => {
+    const names = Array.from({ length: 5000 }, (_, at) => [`n.${at}`, {}])
+    expect(parse({ mcpServers: Object.fromEntries(names) as object }).problems).toHaveLength(50)
+  })
+})
+
+test.each([[{ alow: ['*'] }], [5], [{ contexts: 'lab' }]])(
+  'a policy that can’t be read closes the tools for every caller that no policy above it matches: %j',
+  (bad) => {
+    const { policies, problems } = parse({
+      mcpServers: {},
+      policies: [{ contexts: ['lab'] }, bad, { allow: ['*'] }],
+    })
+    const policy = new ToolPolicy(policies, systemClock)
+    expect(policy.mayUse({ ip: 'local', context: 'lab' }, 'a__b')).toBe(true)
+    expect(policy.mayUse({ ip: 'local', context: undefined }, 'a__b')).toBe(false)
+    expect(problems).toEqual([{ server: '*', reason: expect.stringContaining('policies[1]') as string }])
+  },
+)
+
+test('policies that are no list close the tools for everybody', () => {
+  const { policies } = parse({ mcpServers: {}, policies: { allow: ['*'] } })
+  expect(new ToolPolicy(policies, systemClock).mayUse({ ip: 'local', context: undefined }, 'a__b')).toBe(
+    false,
+  )
+})
+
+test('limits of chats that can’t be read are the default ones', () => {
+  const { chat, problems } = parse({ mcpServers: {}, chat: { maxCost: 'much' } })
+  expect(chat).toEqual(NO_SERVERS.chat)
+  expect(problems).toEqual([{ server: '*', reason: expect.stringContaining('chat.maxCost') as string }])
 })
 
 test('a disabled server needs none of its variables', () => {

@@ -154,7 +154,7 @@ test('a bug gets 500 without details; the log has them', async () => {
     message: 'internal error',
     metadata: { code: 'internal', error_type: 'server' },
   })
-  expect(opened.bugs).toEqual([{ door: 'test', method: 'GET', route: '/bug', err: bug }])
+  expect(opened.bugs).toEqual([{ listener: 'test', method: 'GET', route: '/bug', err: bug }])
 })
 
 test('a thrown null is rendered as an internal error', async () => {

@@ -9,6 +9,7 @@ import { BrokerError } from '../../../src/base/errors.ts'
 import type { StreamHandlers } from '../../../src/server/rpc/calls/handler-types.ts'
 import { STREAM_TYPE } from '../../../src/wire/rpc/message.ts'
 import { eventsIn } from '../../../src/wire/sse.ts'
+import { exampleStreams } from '../../support/rpc-handlers.ts'
 import { startRpcSocket } from '../../support/rpc-socket.ts'
 import type { RpcSocket } from '../../support/rpc-socket.ts'
 
@@ -37,7 +38,10 @@ test('every result of a stream is a response to the call, and an error is the la
     yield { ...PAGE, next: 2 }
     throw new BrokerError('over-limit', 'enough')
   }
-  await using socket = await startRpcSocket({ roleOf: () => 'admin', streams: { 'logs.tail': tail } })
+  await using socket = await startRpcSocket({
+    roleOf: () => 'admin',
+    streams: { ...exampleStreams, 'logs.tail': tail },
+  })
   const incoming = await open(socket, CALL)
   expect(incoming.headers['content-type']).toBe(STREAM_TYPE)
   expect(await readAll(incoming)).toEqual([
@@ -84,7 +88,10 @@ test('a disconnect of the caller ends its stream', async () => {
     yield PAGE
     await left.promise
   }
-  await using socket = await startRpcSocket({ roleOf: () => 'admin', streams: { 'logs.tail': tail } })
+  await using socket = await startRpcSocket({
+    roleOf: () => 'admin',
+    streams: { ...exampleStreams, 'logs.tail': tail },
+  })
   const incoming = await open(socket, CALL)
   await once(incoming, 'data')
   incoming.destroy()

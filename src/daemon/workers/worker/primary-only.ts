@@ -2,7 +2,8 @@ import type { InferenceRequest } from '../../../inference/request/inference-requ
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { ToolChats } from '../../../inference/services/services.ts'
-import { readMcpConfig, watchFile } from '../../../mcp/config/config-file.ts'
+import { watchFile } from '../../../files/watch-file.ts'
+import { readMcpConfig } from '../../../mcp/config/config-file.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
 /** Thrown when a worker finds, after reading a request, that only the primary can serve it. */
@@ -40,12 +41,18 @@ export async function openWorkerToolChats(
   let policy = configPath === undefined ? new ToolPolicy([], clock) : undefined
   const reload = async (): Promise<void> => {
     if (configPath === undefined) return
-    // A file that can't be parsed changes nothing, as in the primary, which logs it.
-    const config = await readMcpConfig(configPath, environment).catch(() => undefined)
-    if (config !== undefined) policy = new ToolPolicy(config.policies, clock)
+    try {
+      const { policies, problems } = readMcpConfig(configPath, environment)
+      // A policy that can't be read replaces no good one, as in the primary.
+      if (policy === undefined || problems.every(({ server }) => server !== '*'))
+        policy = new ToolPolicy(policies, clock)
+    } catch {
+      // A file that can't be parsed changes nothing, as in the primary, which logs it.
+    }
   }
   // The watch begins before the file is read, so that no change falls between.
-  const close = configPath === undefined ? () => undefined : watchFile(configPath, clock, () => void reload())
+  const watch = configPath === undefined ? undefined : watchFile(configPath, clock, () => void reload())
+  const close = (): void => watch?.close()
   await reload()
   const toolChats: ToolChats = {
     chatTools(caller) {

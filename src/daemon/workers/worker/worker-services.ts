@@ -66,7 +66,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     primaryOnly = primaryOnlyProviders(state.settings)
     const found = state.builtIn.filter(({ id }) => !knownServers.has(id))
     for (const { id } of found) knownServers.add(id)
-    rereadKeys(config)
+    rereadKeys(config, state)
     providers.add(found)
     providers.update(withoutServers(state.settings))
     catalog.set(state.catalog)
@@ -114,9 +114,9 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
 }
 
 /** Keys that can't be read are logged by the primary, which reads them as well. */
-function rereadKeys(config: Config): void {
+function rereadKeys(config: Config, { mayLoseMost }: RegistryState): void {
   try {
-    config.rereadKeys()
+    config.rereadKeys({ mayLoseMost })
   } catch {
     // The previous keys stay in use.
   }

@@ -56,7 +56,7 @@ const MAX_REGISTERED = 200
 const REGISTERED_MS = 60 * 60_000
 const MAX_GENERATED = 400
 
-/** The service that is this broker: nobody describes it but itself. */
+/** The service that is this broker: only its own document describes it. */
 const BROKER = 'hero_aibroker'
 
 interface RegisteredDocument {

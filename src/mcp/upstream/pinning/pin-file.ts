@@ -1,8 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { BrokerError } from '../../../base/errors.ts'
+import { fileFault, isFileAbsent, readRegularFile } from '../../../files/read-file.ts'
 import type { ToolPin, PinStore } from './tool-pinning.ts'
+
+/** A thousand tools of the maximum size have 64 MB. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024
 
 const definition = z.looseObject({
   name: z.string(),
@@ -41,9 +45,12 @@ function readPins(path: string): readonly ToolPin[] {
 
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return readRegularFile(path, MAX_FILE_BYTES)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new BrokerError('bad-request', `${path}: the approved tools can't be read`, { cause: error })
+    if (isFileAbsent(error)) return undefined
+    const fault = fileFault(error)
+    throw new BrokerError('bad-request', `${path}: the approved tools can't be read: ${fault}`, {
+      cause: error,
+    })
   }
 }

@@ -24,9 +24,14 @@ export function sanitizeTools(tools: readonly Tool[]): SanitizedTools {
   for (const tool of tools) {
     const problem = kept.size >= MAX_TOOLS ? `more than ${MAX_TOOLS} tools` : problemOf(tool)
     if (problem === undefined && !kept.has(tool.name)) kept.set(tool.name, withoutInvisible(tool) as Tool)
-    else rejected.push(`${tool.name.slice(0, 128).replace(INVISIBLE, '')}: ${problem ?? 'named twice'}`)
+    else rejected.push(visibleText(`${tool.name.slice(0, 128)}: ${problem ?? 'named twice'}`))
   }
   return { tools: [...kept.values()], rejected: rejected.slice(0, 20) }
+}
+
+/** A text of a server without invisible characters. */
+export function visibleText(text: string): string {
+  return text.replace(INVISIBLE, '')
 }
 
 function problemOf(tool: Tool): string | undefined {

@@ -1,4 +1,5 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
+import { randomLetters } from '../../../base/ids.ts'
 import { asBrokerError, ERRORS, type BrokerError, type ErrorCode } from '../../../base/errors.ts'
 
 /** The body of an error, in the form of OpenRouter: never `null`, `code` is the HTTP status. */
@@ -58,6 +59,11 @@ function headersOf({ code, details }: BrokerError): Record<string, string> {
   return headers
 }
 
+/** With an id to quote to the operator; a response that has one keeps it. */
+export function withRequestId<Body extends object>(rendered: RenderedError<Body>): RenderedError<Body> {
+  return { ...rendered, headers: { 'x-request-id': randomLetters(20), ...rendered.headers } }
+}
+
 /** Sends an error. `headers` are sent in addition to those of the error. */
 export function sendRenderedError(
   response: ServerResponse,
@@ -67,8 +73,8 @@ export function sendRenderedError(
   const text = JSON.stringify(body)
   // The reason phrase is given explicitly: an earlier `writeHead` that failed may have left its own behind.
   response.writeHead(status, STATUS_CODES[status], {
-    ...headers,
     ...errorHeaders,
+    ...headers,
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
   })

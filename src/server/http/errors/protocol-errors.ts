@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BrokerError, type ErrorCode } from '../../../base/errors.ts'
-import { renderError } from './error-response.ts'
+import { renderError, withRequestId } from './error-response.ts'
 
 /** Node's codes for bytes that are not an acceptable request; any other code becomes `bad-request`. */
 const REASONS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
@@ -25,7 +25,7 @@ export function refuseMalformedRequest(error: NodeJS.ErrnoException, socket: Dup
 
 /** Writes an error as a complete HTTP response to a bare socket, and closes it. */
 export function sendErrorToSocket(socket: Duplex, error: BrokerError): void {
-  const { status, headers, body } = renderError(error)
+  const { status, headers, body } = withRequestId(renderError(error))
   const text = JSON.stringify(body)
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { renderError, sendRenderedError } from '../errors/error-response.ts'
+import { renderError, sendRenderedError, withRequestId } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
 import { FastResponse } from './fast-response.ts'
 import { sendErrorToSocket } from '../errors/protocol-errors.ts'
@@ -73,7 +73,7 @@ function withRequestChecks(
     response.keepAliveS = keepAliveS
     const rejection = rejectReason(request)
     if (rejection !== undefined) {
-      sendRenderedError(response, renderError(rejection), { connection: 'close' })
+      sendRenderedError(response, withRequestId(renderError(rejection)), { connection: 'close' })
       return
     }
     if (defaultsToJson) defaultToJson(request.headers)

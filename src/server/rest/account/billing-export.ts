@@ -1,11 +1,10 @@
 import { usdText, type Money } from '../../../base/money.ts'
 import { certaintyOf } from '../../../inference/response/cost-json.ts'
 import type { Entry } from '../../../ledger/types.ts'
+import { csvCell, type Cell } from '../../http/csv.ts'
 
 /** How many rows are sent in one piece; the event loop gets its turn after each. */
 const ROWS_AT_ONCE = 256
-
-type Cell = string | number | boolean | undefined
 
 /** The columns of both formats; a new column is a new line here. */
 const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
@@ -75,13 +74,6 @@ async function* inParts(entries: Iterable<Entry>, write: (entry: Entry) => strin
 
 function cellsOf(entry: Entry): Cell[] {
   return Object.values(COLUMNS).map((read) => read(entry))
-}
-
-/** RFC 4180. A text that a spreadsheet would read as a formula gets an apostrophe in front. */
-function csvCell(cell: Cell): string {
-  if (typeof cell !== 'string') return cell === undefined ? '' : String(cell)
-  const text = /^[=+@\t\r]|^-(?![\d.])/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 function dollarsText(amount: Money | undefined): string | undefined {

@@ -35,7 +35,10 @@ export async function getBillingUsageOf(
   const filter = { ...filterOf(request), ip }
   const [usage] = await ledger.usage(filter)
   if (usage === undefined)
-    throw new BrokerError('not-found', `no request of “${truncate(ip)}” is known in this period`)
+    throw new BrokerError(
+      'not-found',
+      `no request of “${truncate(ip)}” is known in this period${hintFor(ip)}`,
+    )
   const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
   return {
     ip,
@@ -44,6 +47,11 @@ export async function getBillingUsageOf(
     contexts: contexts.map((group) => ({ context: nameOf(group), ...billingTotals(group) })),
     days: days.map((group) => ({ day: group.day, ...billingTotals(group) })),
   }
+}
+
+/** Callers of a socket have no address. */
+function hintFor(ip: string): string {
+  return /^(127\.|::1$|localhost$)/.test(ip) ? '; callers of the Unix sockets are booked as “local”' : ''
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Allowed } from '../../../inference/services/access-policy.ts'
 import { offeredTo, requestableBy } from '../../../inference/services/offered.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
-import { findByName } from '../../../catalog/find-model.ts'
+import { findByName, isServed } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
@@ -76,13 +76,17 @@ function listedModels(request: FastifyRequest, services: AdminServices): Listed[
 
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
 function toListed(model: Model, providers: Allowed['providers']): Listed | undefined {
+  if (!isServed(model)) return undefined
   const endpoint = model.endpoints.find(({ provider }) => providers.has(provider))
   return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
 }
 
 function listed(name: string, allowed: Allowed): Listed {
-  const found = toListed(modelNamed(name, allowed), allowed.providers)
+  const model = modelNamed(name, allowed)
+  const found = toListed(model, allowed.providers)
   if (found !== undefined) return found
+  if (!isServed(model))
+    throw new BrokerError('not-found', `“${name}” is a model for ${model.kind}, which is not served yet`)
   throw new BrokerError('not-found', `“${name}” is known, but no provider that offers it is set up here`)
 }
 

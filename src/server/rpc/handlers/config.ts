@@ -7,7 +7,7 @@ export interface ConfigFacts {
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
   /** Reads the models file and the keys again. Throws if they are invalid; returns the variables that need a restart. */
-  readonly reload: () => Promise<readonly string[]>
+  readonly reload: (options: { readonly mayLoseMost: boolean }) => Promise<readonly string[]>
 }
 
 export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
@@ -21,8 +21,8 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
         variable,
       })),
     }),
-    'config.reload': async () => {
-      const waiting = await reload()
+    'config.reload': async ({ force = false }) => {
+      const waiting = await reload({ mayLoseMost: force })
       const providers = [...services.providers().values()]
       return {
         path: modelsPath,

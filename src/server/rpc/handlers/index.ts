@@ -1,8 +1,13 @@
 import { aiHandlers, type AiFacts } from './ai.ts'
 import { catalogHandlers, type CatalogFacts } from './catalog.ts'
 import { configHandlers, type ConfigFacts } from './config.ts'
+import { authHandlers } from './access/auth.ts'
 import { contextsHandlers, type ContextsFacts } from './access/contexts.ts'
 import type { Handlers, StreamHandlers } from '../calls/handler-types.ts'
+import { eventsHandlers, eventsStreams, type EventsFacts } from './reports/events.ts'
+import { limitsNearHandlers, type LimitsNearFacts } from './access/limits-near.ts'
+import { requestsHandlers } from './reports/requests.ts'
+import { usageQueryHandlers } from './reports/usage-query.ts'
 import { infoHandlers, type InfoFacts } from './info.ts'
 import { logsHandlers, logsStreams } from './logs.ts'
 import { mcpHandlers } from './mcp.ts'
@@ -23,7 +28,9 @@ export interface BrokerFacts
     ConfigFacts,
     AccountingFacts,
     ContextsFacts,
-    TokensFacts {
+    TokensFacts,
+    EventsFacts,
+    LimitsNearFacts {
   readonly logs: Parameters<typeof logsHandlers>[0]
 }
 
@@ -42,10 +49,15 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...metricsHandlers(facts),
     ...logsHandlers(facts.logs),
     ...configHandlers(facts),
+    ...requestsHandlers(facts),
+    ...usageQueryHandlers(facts),
+    ...limitsNearHandlers(facts),
+    ...eventsHandlers(facts),
+    ...authHandlers(),
   }
 }
 
 /** The handlers of all streaming methods. */
-export function brokerStreams({ logs }: Pick<BrokerFacts, 'logs'>): StreamHandlers {
-  return { ...logsStreams(logs) }
+export function brokerStreams(facts: Pick<BrokerFacts, 'logs'> & EventsFacts): StreamHandlers {
+  return { ...logsStreams(facts.logs), ...eventsStreams(facts) }
 }

@@ -146,7 +146,7 @@ function doubts({ ledger, clock }: AdminServices): string[] {
     ...(unpriced.count < 1
       ? []
       : [
-          `${rows(unpriced.count)} of the last 24 hours cost nobody knows what, the newest is ${unpriced.newest}: ` +
+          `the cost of ${rows(unpriced.count)} of the last 24 hours is unknown, the newest is ${unpriced.newest}: ` +
             'give the endpoint or tool a price; `ledger.rerate` then books what past answers cost',
         ]),
     ...(disputed.count === 0

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { usdText } from '../../../base/money.ts'
 import { truncate } from '../../../base/text.ts'
+import type { EntryProblem } from '../../../mcp/config/config.ts'
 import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import type { ListedTool } from '../../../mcp/types.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
@@ -28,7 +29,7 @@ export function mcpHandlers(tools: McpGateway | undefined): Pick<Handlers, McpMe
     'mcp.servers': async (_params, caller) => {
       if (tools === undefined) return []
       return caller.role === 'admin'
-        ? serverRows(tools.servers(), tools.heldTools())
+        ? [...serverRows(tools.servers(), tools.heldTools()), ...leftOutRows(tools.leftOut())]
         : serverRows(tools.serversFor(caller), [])
     },
     'mcp.approve_tool': async ({ server, tool }) => {
@@ -84,4 +85,19 @@ function serverRows(
     warnings: [...warnings],
     held: (held.get(name) ?? []).map(({ tool, reason }) => ({ tool, reason })),
   }))
+}
+
+/** The entries of the MCP file that can't be used. */
+function leftOutRows(problems: readonly EntryProblem[]): Result<'mcp.servers'> {
+  const counts = { tools: 0, connections: 0, restarts: 0, calls_running: 0 }
+  return problems
+    .filter(({ server }) => server !== '*')
+    .map(({ server, reason }) => ({
+      name: server,
+      state: 'invalid',
+      problem: reason,
+      ...counts,
+      warnings: [],
+      held: [],
+    }))
 }

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { usdText, money } from '../../../base/money.ts'
+import { usdText } from '../../../base/money.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { payerAddress } from '../../../auth/address.ts'
 import { isSameCaller, type Caller } from '../../../auth/caller.ts'
@@ -14,6 +14,7 @@ import { checkProviders } from '../checks/check-providers.ts'
 import { checkSubject } from '../checks/check-subject.ts'
 import { ownUsage } from '../../../ledger/usage/own-usage.ts'
 import type { Handlers, RpcCaller } from '../calls/handler-types.ts'
+import { standingRow } from './access/limits-near.ts'
 import { wireTotals } from '../../http/usage-json.ts'
 
 export interface AccountingFacts {
@@ -26,7 +27,10 @@ export interface AccountingFacts {
   readonly signingKeyPath: string
 }
 
-type AccountingMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
+type AccountingMethod = Exclude<
+  Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>,
+  'usage.query' | 'limits.near'
+>
 
 /** Usage, the ledger and the limits. */
 export function accountingHandlers({
@@ -83,15 +87,7 @@ export function accountingHandlers({
     },
     'limits.remove': async ({ subject }) => ({ removed: await rules.remove(subject) }),
     'limits.standing': async (params, caller) =>
-      limits.budgetStatus(subjectOf(params, caller)).map(({ name, period, max, spent, held, resetsAt }) => ({
-        name,
-        period,
-        budget_usd: usdText(max),
-        spent_usd: usdText(spent),
-        held_usd: usdText(held),
-        left_usd: usdText(money(max - spent - held)),
-        ...(resetsAt === undefined ? {} : { resets_at: resetsAt / 1000 }),
-      })),
+      limits.budgetStatus(subjectOf(params, caller)).map(standingRow),
   }
 }
 

@@ -36,9 +36,12 @@ export const configMethods = {
     summary: 'Reloads the models file, and keys from the secrets file',
     description:
       'The models file is also read whenever it changes. Keys of providers that were added to `.env`, or removed from it, ' +
-      'take effect at once. A file with an error is refused and changes nothing. Other variables, flags, `ADMIN_TOKEN` ' +
+      'take effect at once. A file with an error is refused and changes nothing; so is a file that lost all or more than ' +
+      'half of its models or variables, which is rather cut off than meant, unless `force` is set. Other variables, flags, `ADMIN_TOKEN` ' +
       'and `HERO_SECRET` are fixed until the next start.',
-    params: z.strictObject({}),
+    params: z.strictObject({
+      force: z.boolean().optional().describe('Accepts a file that lost all or most of what it had.'),
+    }),
     result: z.object({
       path: z.string(),
       models: count,

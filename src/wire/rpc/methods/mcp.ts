@@ -34,8 +34,8 @@ const server = z
   .object({
     name: z.string(),
     state: z
-      .enum(['stopped', 'starting', 'ready', 'backoff', 'disabled'])
-      .describe('`stopped`: started again on demand.'),
+      .enum(['stopped', 'starting', 'ready', 'backoff', 'disabled', 'invalid'])
+      .describe('`stopped`: started again on demand. `invalid`: its entry in the MCP file can’t be used.'),
     problem: z.string().optional().describe('Why it is down or incomplete.'),
     era: z
       .enum(['legacy', 'modern'])
@@ -104,7 +104,7 @@ export const mcpMethods = {
     role: 'caller',
     allowsLargeParams: true,
     example: {
-      params: { name: 'ping__echo', arguments: { text: 'hello' } },
+      params: { name: 'ping__ping', arguments: { message: 'hello' } },
       result: { content: [{ type: 'text', text: 'hello' }] },
     },
   },

@@ -135,7 +135,7 @@ export const modelsMethods = {
     result: z.array(
       z.object({
         provider: z.string(),
-        models: count.describe('Number of fetched models.'),
+        models: count.describe('Number of models in the list that is in use now.'),
         problem: z.string().optional().describe('Why the last good list stays in use.'),
       }),
     ),

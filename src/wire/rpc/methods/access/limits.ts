@@ -73,4 +73,30 @@ export const limitsMethods = {
       ],
     },
   },
+  'limits.near': {
+    summary: 'Budgets of which at least a share is used, the fullest first',
+    description:
+      'An administrator sees those of all subjects that have a rule, a caller those that apply to it.',
+    params: z.strictObject({
+      percent: z.number().min(0).max(100).optional().describe('Used at least; 80 by default.'),
+      limit: z.int().min(1).max(200).optional().describe('Maximum number of budgets; 50 by default.'),
+    }),
+    result: z.array(standing.extend({ used_percent: z.number() })),
+    errors: [],
+    role: 'caller',
+    example: {
+      params: { percent: 80 },
+      result: [
+        {
+          name: 'context “lab” of 10.0.0.1',
+          period: 'day',
+          budget_usd: '5',
+          spent_usd: '4.5',
+          held_usd: '0',
+          left_usd: '0.5',
+          used_percent: 90,
+        },
+      ],
+    },
+  },
 } as const satisfies Record<string, Method>

@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { BrokerError } from '../../base/errors.ts'
+import { readText, type ModelsFile } from './models-file.ts'
+import type { ParseJob, ParseOutcome } from './parse-thread.ts'
+
+/** A file at the size limit takes two seconds. */
+const MAX_PARSE_MS = 30_000
+const MAX_HEAP_MB = 512
+
+/** Reads and parses the file while requests go on. Throws `bad-request` that lists the problems of the file. */
+export async function readModelsFileInThread(path: string): Promise<ModelsFile> {
+  return parseInThread({ path, text: readText(path) })
+}
+
+/** `parseModelsFile` in a thread of its own, with a bound for its time and memory. */
+export async function parseInThread(job: ParseJob): Promise<ModelsFile> {
+  const outcome = await runThread(job)
+  if ('file' in outcome) return outcome.file
+  const { code, message, details } = outcome.error
+  throw new BrokerError(code, message, { details })
+}
+
+async function runThread(job: ParseJob): Promise<ParseOutcome> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const thread = new Worker(new URL(`./parse-thread.${extension}`, import.meta.url), {
+    workerData: job,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    stdout: true,
+    stderr: true,
+  })
+  thread.unref()
+  // A second error, after the one that is reported, must not end the process.
+  thread.on('error', () => undefined)
+  try {
+    const [outcome] = (await once(thread, 'message', { signal: AbortSignal.timeout(MAX_PARSE_MS) })) as [
+      ParseOutcome,
+    ]
+    return outcome
+  } catch (cause) {
+    throw new BrokerError('bad-request', `${job.path} takes more time or memory than it may`, { cause })
+  } finally {
+    void thread.terminate()
+  }
+}
