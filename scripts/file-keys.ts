@@ -57,6 +57,7 @@ export const MODELS_FILE: Readonly<
       minute_cost: ['US dollars per minute', 'unknown', 'Of audio; not together with `hour_cost`.'],
       hour_cost: ['US dollars per hour', 'unknown', 'Of audio.'],
       minimum_seconds: ['seconds', 'none', 'Shorter audio is charged as this.'],
+      second_rounding: ['`up` or `nearest`', 'none', 'Whole seconds of audio are charged.'],
       tiers: ['list', 'none', 'Rates for longer prompts.'],
       price_source: ['text', 'none', 'Where the price comes from.'],
       price_date: ['YYYY-MM-DD', 'none', 'When it was read there.'],

@@ -15,7 +15,7 @@ import type { InferenceKind, InferenceRequest, RequestContext } from '../request
 import { multipartBody } from '../request/multipart-body.ts'
 import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
-import { secondsIn, transcriptFormatter } from '../response/transcript-response.ts'
+import { secondsIn, transcriptFormatter } from '../response/media/transcript-response.ts'
 import type { InferenceServices } from '../services/services.ts'
 import { MediaMeter } from '../usage/media-meter.ts'
 import { tokenUsageIn } from '../usage/media-usage.ts'

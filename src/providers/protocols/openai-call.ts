@@ -27,7 +27,7 @@ import type { HeadersOf } from './request-headers.ts'
 import { responseAsChunk } from './response-as-chunk.ts'
 import { normalResponse } from './chunk-normalizer.ts'
 import { foldStream, looksLikeEvents } from './fold-stream.ts'
-import { createMediaReader } from './media-reader.ts'
+import { createMediaReader } from './media/media-reader.ts'
 import { choicesOf, parseResponse } from './response-checks.ts'
 import { StreamReader } from './stream-reader.ts'
 

@@ -1,9 +1,9 @@
-import { usdNumber } from '../../base/money.ts'
-import { isObject } from '../../wire/json/json-body.ts'
-import type { ChatChunk } from '../../wire/openai/chat.ts'
-import type { TranscriptFormat } from '../../wire/openai/media/transcription.ts'
+import { usdNumber } from '../../../base/money.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import type { ChatChunk } from '../../../wire/openai/chat.ts'
+import type { TranscriptFormat } from '../../../wire/openai/media/transcription.ts'
 import { envelopeHeaders } from './media-response.ts'
-import type { ResponseFormatter, ResponseHead, ResponseInfo } from './response-formatter.ts'
+import type { ResponseFormatter, ResponseHead, ResponseInfo } from '../response-formatter.ts'
 
 /** Which form of a transcript the caller wants, whatever form the provider gave. */
 export interface WantedTranscript {

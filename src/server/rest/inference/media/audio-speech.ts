@@ -1,8 +1,8 @@
-import { speech } from '../../../inference/media/speech.ts'
-import { parseSpeechRequest } from '../../../wire/openai/media/speech.ts'
-import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
-import { requestContextOf } from './request-context.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { speech } from '../../../../inference/media/speech.ts'
+import { parseSpeechRequest } from '../../../../wire/openai/media/speech.ts'
+import { bytesOf, type HttpReply, type HttpRequest } from '../../../http/node/request-types.ts'
+import { requestContextOf } from '../request-context.ts'
+import { respond, type InferenceRouteParts } from '../respond.ts'
 
 /** `POST /audio/speech`: the sound as it comes, or as server-sent events. */
 export function postSpeech(

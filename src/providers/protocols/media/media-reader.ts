@@ -1,11 +1,11 @@
-import { BrokerError } from '../../base/errors.ts'
-import type { ChatChunk } from '../../wire/openai/chat.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
-import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
-import { errorOfObject } from '../errors/upstream-errors.ts'
-import type { MediaExchange } from '../provider.ts'
-import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
-import { errorInside } from './response-checks.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import type { ChatChunk } from '../../../wire/openai/chat.ts'
+import { parseObject } from '../../../wire/openai/parse-object.ts'
+import { EventSplitter, EventTooLarge } from '../../../wire/sse.ts'
+import { errorOfObject } from '../../errors/upstream-errors.ts'
+import type { MediaExchange } from '../../provider.ts'
+import { BodyReader, type BodyConsumer } from '../../transport/body-reader.ts'
+import { errorInside } from '../response-checks.ts'
 
 /** Gets the parts of a response; `onEnd` or `onError` is the last call. */
 export interface MediaReaderParts {

@@ -1,4 +1,4 @@
-import type { ResponseFormatter, ResponseHead, ResponseInfo } from './response-formatter.ts'
+import type { ResponseFormatter, ResponseHead, ResponseInfo } from '../response-formatter.ts'
 
 /** A longer header is refused by some clients. */
 const MAX_HEADER = 4096

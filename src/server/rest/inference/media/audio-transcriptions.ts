@@ -1,14 +1,14 @@
-import { BrokerError } from '../../../base/errors.ts'
-import { transcription } from '../../../inference/media/transcription.ts'
+import { BrokerError } from '../../../../base/errors.ts'
+import { transcription } from '../../../../inference/media/transcription.ts'
 import {
   parseTranscriptionForm,
   type TranscriptionRequest,
-} from '../../../wire/openai/media/transcription.ts'
-import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
+} from '../../../../wire/openai/media/transcription.ts'
+import type { HttpReply, HttpRequest } from '../../../http/node/request-types.ts'
 import { readForm, type ReceivedForm } from './read-form.ts'
 import { readTranscriptionJson } from './transcription-json.ts'
-import { requestContextOf } from './request-context.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { requestContextOf } from '../request-context.ts'
+import { respond, type InferenceRouteParts } from '../respond.ts'
 
 /** `POST /audio/transcriptions`: a form with a file, or OpenRouter’s JSON with the file in base64. */
 export function postTranscription(
