@@ -84,6 +84,8 @@ export type ProviderRoute =
   | 'speech'
   | 'transcriptions'
   | 'translations'
+  | 'rerank'
+  | 'moderations'
 
 /** How a request whose content or response is not JSON alone is sent, and what its response may be. */
 export interface MediaExchange {

@@ -6,6 +6,7 @@ import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
+import { unitsOfMedia } from './migrations/0012-units-of-media.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
 
 /**
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly string[] = [
   laterEntryColumns,
   upstreamIds,
   clearedDays,
+  unitsOfMedia,
 ]
 
 /** The migrations of `apikeys.db`. */

@@ -154,6 +154,9 @@ function mostExpensiveCost(usage: Usage, price: Price): Money | undefined {
     maxCharacters: usage.characters,
     maxSoundMs: usage.soundMs,
     maxImages: usage.images,
+    maxSearchUnits: usage.searchUnits,
+    maxMadeImages: usage.madeImages,
+    imageClass: usage.imageClass,
   }
   return maxCostOf(bounds, price)
 }

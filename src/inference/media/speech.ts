@@ -6,18 +6,16 @@ import type { UsageShape } from '../../providers/usage-shape.ts'
 import { jsonBodyOf, type JsonBody } from '../../wire/json/json-body.ts'
 import { spliceFields } from '../../wire/json/splice-fields.ts'
 import type { SpeechRequest } from '../../wire/openai/media/speech.ts'
-import { maxCost } from '../budget/worst-case.ts'
-import { Execution } from '../execution/execution.ts'
 import type { BatchResponseHandler } from '../request/embedding-batches.ts'
-import type { InferenceKind, InferenceRequest, RequestContext } from '../request/inference-request.ts'
+import type { InferenceKind, RequestContext } from '../request/inference-request.ts'
 import { passingFormatter } from '../response/media/media-response.ts'
 import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
-import { selectCandidates } from '../candidates/select-candidates.ts'
 import type { InferenceServices } from '../services/services.ts'
 import { MediaMeter } from '../usage/media-meter.ts'
 import { tokenUsageIn } from '../usage/media-usage.ts'
 import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN } from '../usage/token-ratio.ts'
+import { executeMedia } from './execute-media.ts'
 
 /** Has a text spoken: the sound passes to the caller as it comes. Throws like `Execution.execute`. */
 export function speech(
@@ -27,23 +25,10 @@ export function speech(
   services: InferenceServices,
 ): Promise<void> {
   const { body, routing } = request
-  const { candidates } = selectCandidates(
-    { kind: 'speech', requested: routing, strategy: services.strategy },
-    context,
-    services,
-  )
   const kind = new SpeechKind(request)
-  const inference: InferenceRequest = {
-    kind,
-    body,
-    // OpenRouter's default format is another one than OpenAI's.
-    forRouters: { route: 'speech', body: withFormat(request) },
-    requestedModel: routing.model,
-    stream: true,
-    candidates,
-    maxCost: maxCost(kind, candidates),
-  }
-  return new Execution(inference, context, sink, services).execute()
+  // OpenRouter's default format is another one than OpenAI's.
+  const forRouters = { route: 'speech', body: withFormat(request) } as const
+  return executeMedia({ kind, body, routing, stream: true, forRouters }, context, sink, services)
 }
 
 function withFormat({ body, format }: SpeechRequest): JsonBody {

@@ -19,6 +19,18 @@ const form = z.looseObject({
   input_tokens_details: details,
 })
 
+/** Of requests without an output: some servers report the sum alone. */
+const promptForm = z.union([
+  z.looseObject({ prompt_tokens: count }).transform((usage) => usage.prompt_tokens),
+  z.looseObject({ total_tokens: count }).transform((usage) => usage.total_tokens),
+])
+
+/** The tokens of a request without an output; `undefined` when the response reports none. */
+export function promptUsageIn({ usage }: ChatChunk): Usage | undefined {
+  const parsed = promptForm.safeParse(usage)
+  return parsed.success && parsed.data > 0 ? { ...ZERO_USAGE, prompt: parsed.data } : undefined
+}
+
 /** The usage in tokens that a response reports; `undefined` when it reports none, or tokens of no kind at all. */
 export function tokenUsageIn({ usage }: ChatChunk): Usage | undefined {
   const parsed = form.safeParse(usage)

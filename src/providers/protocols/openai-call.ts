@@ -51,6 +51,8 @@ const ROUTES = {
   speech: { path: '/audio/speech', list: undefined },
   transcriptions: { path: '/audio/transcriptions', list: undefined },
   translations: { path: '/audio/translations', list: undefined },
+  rerank: { path: '/rerank', list: 'results' },
+  moderations: { path: '/moderations', list: 'results' },
 } as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk | undefined }>
 
 /** One request to a provider: bytes come in from the upstream, chunks or one response go out to the handler. */

@@ -9,7 +9,7 @@ import { postCompletions } from './inference/completions.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
-import { postSpeech } from './inference/media/audio-speech.ts'
+import { postModeration, postRerank, postSpeech } from './inference/media/json-routes.ts'
 import { postTranscription, postTranslation } from './inference/media/audio-transcriptions.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
@@ -89,6 +89,18 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     infer: postTranslation,
     acceptsForms: true,
     summary: 'A sound, written down in English',
+  },
+  {
+    method: 'POST',
+    path: '/rerank',
+    infer: postRerank,
+    summary: 'Documents, sorted by how well they fit a query; in Cohere’s, Jina’s and OpenRouter’s form',
+  },
+  {
+    method: 'POST',
+    path: '/moderations',
+    infer: postModeration,
+    summary: 'Texts and pictures, classified by what may not be said or shown',
   },
 ]
 

@@ -1,3 +1,6 @@
+import { usdNumber } from '../../../base/money.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import type { ChatChunk } from '../../../wire/openai/chat.ts'
 import type { ResponseFormatter, ResponseHead, ResponseInfo } from '../response-formatter.ts'
 
 /** A longer header is refused by some clients. */
@@ -33,4 +36,20 @@ function asciiJson(value: object): string {
     /[^\x20-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+/** The formatter of a JSON response that keeps the provider's own fields and gets the `x_aibroker` object. */
+export function jsonFormatter(info: ResponseInfo): ResponseFormatter {
+  return {
+    formatResponse: (_json, response) =>
+      JSON.stringify({ ...withCost(response, info), x_aibroker: { id: info.id, ...info.envelope() } }),
+    formatChunk: () => undefined,
+    finalChunk: () => undefined,
+  }
+}
+
+function withCost(response: ChatChunk, info: ResponseInfo): ChatChunk {
+  const cost = info.cost()
+  if (!isObject(response.usage) || cost === undefined) return response
+  return { ...response, usage: { ...response.usage, cost: usdNumber(cost) } }
 }
