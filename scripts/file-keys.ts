@@ -54,6 +54,12 @@ export const MODELS_FILE: Readonly<
       request_cost: [USD, 'none', 'For each request.'],
       each_image_cost: [USD, 'none', 'For each image in the prompt.'],
       character_cost: ['US dollars per million characters', 'unknown', 'Of speech.'],
+      search_unit_cost: ['US dollars per search unit', 'unknown', 'Of a rerank request.'],
+      made_image_costs: [
+        'list of {size, quality, each_cost}',
+        'unknown',
+        'US dollars for each image that is made; the first row that fits counts.',
+      ],
       minute_cost: ['US dollars per minute', 'unknown', 'Of audio; not together with `hour_cost`.'],
       hour_cost: ['US dollars per hour', 'unknown', 'Of audio.'],
       minimum_seconds: ['seconds', 'none', 'Shorter audio is charged as this.'],

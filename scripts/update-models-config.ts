@@ -39,7 +39,7 @@ const HEADER = ` Models, the providers that offer them, and their prices.
  models:
    <name>:                  the name that callers request
      display_name, tier     premium (from which autobest selects), standard, economy …
-     kind                   chat (the default), embedding, speech, transcription
+     kind                   chat (the default), embedding, speech, transcription, image, rerank, moderation
      capabilities           tool_calling, vision, reasoning, audio_input …; of a transcription model: verbose_json (it times
                             its words), translation, diarization, streaming; without any it may have all
      context_window         tokens of prompt and output together
@@ -50,6 +50,8 @@ const HEADER = ` Models, the providers that offer them, and their prices.
          cached_input_cost, cache_write_cost, reasoning_cost, audio_input_cost, audio_output_cost, image_cost
          request_cost, each_image_cost           US dollars per request, per image in the prompt
          character_cost                          US dollars per million characters
+         search_unit_cost                        US dollars per search unit of a rerank
+         made_image_costs: [{size, quality, each_cost}]  US dollars per image that is made; the first row that fits counts
          hour_cost or minute_cost                US dollars per hour or minute of audio; minimum_seconds is the minimum charge,
                                                  second_rounding (up, nearest) says that whole seconds are charged
          tiers: [{above_input_tokens, …}]        rates that replace those above for longer prompts

@@ -72,7 +72,9 @@ function toPrice(row: BackendRow): Price | undefined {
     characters: row.character_cost,
     hours: times(perHour, 1_000_000n),
     ...(row.search_unit_cost === undefined ? {} : { perSearchUnit: row.search_unit_cost }),
-    ...(row.made_image_costs === undefined ? {} : { madeImages: row.made_image_costs }),
+    ...(row.made_image_costs === undefined
+      ? {}
+      : { madeImages: row.made_image_costs.map(({ each_cost: cost, ...of }) => ({ ...of, cost })) }),
   }
   const isKnown = [...Object.values(rates), ...Object.values(flat)].some((figure) => figure !== undefined)
   if (!isKnown) return undefined

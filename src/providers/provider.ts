@@ -86,6 +86,10 @@ export type ProviderRoute =
   | 'translations'
   | 'rerank'
   | 'moderations'
+  | 'images'
+  | 'images/generations'
+  | 'images/edits'
+  | 'images/variations'
 
 /** How a request whose content or response is not JSON alone is sent, and what its response may be. */
 export interface MediaExchange {

@@ -29,7 +29,7 @@ const rates = {
 
 const tier = record({ above_input_tokens: wholeNumber(1), ...rates })
 
-const imagePrice = record({ size: text.optional(), quality: text.optional(), cost: usd('image') })
+const imagePrice = record({ size: text.optional(), quality: text.optional(), each_cost: usd('image') })
 
 const backendRecord = record({
   provider: textThat(providerNameError),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { MediaForm } from '../../providers/provider.ts'
-import type { FormField } from '../../wire/openai/media/transcription.ts'
+import type { FormField } from '../../wire/openai/media/form-fields.ts'
 import type { UploadedFile } from '../../wire/openai/media/uploaded-file.ts'
 
 /** A file of a form, under the name of its part. */

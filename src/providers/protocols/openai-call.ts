@@ -53,6 +53,10 @@ const ROUTES = {
   translations: { path: '/audio/translations', list: undefined },
   rerank: { path: '/rerank', list: 'results' },
   moderations: { path: '/moderations', list: 'results' },
+  images: { path: '/images', list: 'data' },
+  'images/generations': { path: '/images/generations', list: 'data' },
+  'images/edits': { path: '/images/edits', list: 'data' },
+  'images/variations': { path: '/images/variations', list: 'data' },
 } as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk | undefined }>
 
 /** One request to a provider: bytes come in from the upstream, chunks or one response go out to the handler. */

@@ -9,8 +9,13 @@ import { postCompletions } from './inference/completions.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
-import { postModeration, postRerank, postSpeech } from './inference/media/json-routes.ts'
-import { postTranscription, postTranslation } from './inference/media/audio-transcriptions.ts'
+import { postImage, postModeration, postRerank, postSpeech } from './inference/media/json-routes.ts'
+import {
+  postImageEdit,
+  postImageVariation,
+  postTranscription,
+  postTranslation,
+} from './inference/media/form-routes.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
 import { MODEL_FILTERS } from './models/model-filters.ts'
@@ -101,6 +106,27 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     path: '/moderations',
     infer: postModeration,
     summary: 'Texts and pictures, classified by what may not be said or shown',
+  },
+  {
+    method: 'POST',
+    path: '/images/generations',
+    infer: postImage,
+    summary: 'New images, as base64, or as events with `stream: true`',
+  },
+  { method: 'POST', path: '/images', infer: postImage, summary: 'The same under OpenRouter’s name' },
+  {
+    method: 'POST',
+    path: '/images/edits',
+    infer: postImageEdit,
+    acceptsForms: true,
+    summary: 'Images, changed as a prompt says: a form with `image` or `image[]`, and `mask`',
+  },
+  {
+    method: 'POST',
+    path: '/images/variations',
+    infer: postImageVariation,
+    acceptsForms: true,
+    summary: 'Variations of an image, at the providers that still make them',
   },
 ]
 

@@ -1,12 +1,9 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
-import { parseBounded } from '../../../base/parse-json.ts'
-import { jsonBodyOf, type JsonBody } from '../../json/json-body.ts'
+import type { JsonBody } from '../../json/json-body.ts'
 import { parseRoutingPreferences, type RoutingPreferences } from '../routing-preferences.ts'
+import { ROUTING_FIELDS, routingBodyOf, type FormField } from './form-fields.ts'
 import type { UploadedFile } from './uploaded-file.ts'
-
-/** A field of a form. Clients repeat a name, with or without `[]`, for each item of a list. */
-export type FormField = readonly [name: string, value: string]
 
 export const TRANSCRIPT_FORMATS = ['json', 'text', 'srt', 'vtt', 'verbose_json', 'diarized_json'] as const
 export type TranscriptFormat = (typeof TRANSCRIPT_FORMATS)[number]
@@ -24,9 +21,6 @@ export interface TranscriptionRequest {
   readonly translates: boolean
 }
 
-/** Fields that steer the broker, in the form's own way: JSON where they are no text. */
-const ROUTING_FIELDS = ['model', 'models', 'provider', 'route']
-
 /** Addresses that a provider would fetch in our name. */
 const ADDRESS_FIELDS = ['url']
 
@@ -41,7 +35,7 @@ export function parseTranscriptionForm(
   if (address !== undefined) throw fieldProblem(address, 'is not taken here: send the sound itself as “file”')
   if (file.byteLength === 0) throw fieldProblem('file', 'is empty')
   checkTemperature(valueOf('temperature'))
-  const body = routingBody(fields)
+  const body = routingBodyOf(fields)
   return {
     body,
     routing: parseRoutingPreferences(body, undefined),
@@ -55,25 +49,6 @@ export function parseTranscriptionForm(
 
 /** What is set for each provider anew. */
 const IS_OURS: ReadonlySet<string> = new Set([...ROUTING_FIELDS, 'response_format', 'stream'])
-
-function routingBody(fields: readonly FormField[]): JsonBody {
-  const found = fields.flatMap(([name, value]): [string, unknown][] => {
-    if (name === 'models[]') return []
-    if (!ROUTING_FIELDS.includes(name)) return []
-    return [[name, name === 'model' || name === 'route' ? value : jsonOf(name, value)]]
-  })
-  const listed = fields.flatMap(([name, value]) => (name === 'models[]' ? [value] : []))
-  const models = listed.length === 0 ? {} : { models: listed }
-  return jsonBodyOf(JSON.stringify({ ...Object.fromEntries(found), ...models }))
-}
-
-function jsonOf(name: string, value: string): unknown {
-  try {
-    return parseBounded(value)
-  } catch {
-    throw fieldProblem(name, 'should be JSON')
-  }
-}
 
 function formatOf(value: string | undefined, translates: boolean): TranscriptFormat {
   if (value === undefined || value === '') return 'json'

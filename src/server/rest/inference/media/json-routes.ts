@@ -1,6 +1,8 @@
+import { image } from '../../../../inference/media/image.ts'
 import { moderation } from '../../../../inference/media/moderation.ts'
 import { rerank } from '../../../../inference/media/rerank.ts'
 import { speech } from '../../../../inference/media/speech.ts'
+import { parseImageRequest } from '../../../../wire/openai/media/image.ts'
 import { parseModerationRequest } from '../../../../wire/openai/media/moderation.ts'
 import { parseRerankRequest } from '../../../../wire/openai/media/rerank.ts'
 import { parseSpeechRequest } from '../../../../wire/openai/media/speech.ts'
@@ -18,3 +20,6 @@ export const postModeration = jsonMediaRoute({
   parse: parseModerationRequest,
   run: moderation,
 })
+
+/** `POST /images/generations`, and OpenRouter's `POST /images`. */
+export const postImage = jsonMediaRoute({ kind: 'image', parse: parseImageRequest, run: image })

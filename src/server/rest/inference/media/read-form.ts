@@ -4,7 +4,7 @@ import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/bus
 import { BrokerError, asBrokerError } from '../../../../base/errors.ts'
 import { truncate } from '../../../../base/text.ts'
 import type { SpooledFile, UploadSpool } from '../../../../runtime/upload-spool.ts'
-import type { FormField } from '../../../../wire/openai/media/transcription.ts'
+import type { FormField } from '../../../../wire/openai/media/form-fields.ts'
 import type { UploadedFile } from '../../../../wire/openai/media/uploaded-file.ts'
 import type { HttpRequest } from '../../../http/node/request-types.ts'
 
