@@ -17,6 +17,7 @@ const PARAMS: { readonly [M in MethodName]?: Params<M> } = {
   'limits.set': { subject: { scope: 'default' }, rule: { requests_per_minute: 9 } },
   'limits.remove': { subject: { scope: 'default' } },
   'priority.set': { provider: 'local', priority: 7 },
+  'mothers.add': { address: '127.0.0.1', port: 9 },
   'ai.chat': { messages: [{ role: 'user', content: 'hello' }] },
   'ai.embed': { model: 'loopback-embedding', input: ['one', 'two'] },
 }

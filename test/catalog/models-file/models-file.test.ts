@@ -313,3 +313,28 @@ providers:
 test('an unreadable models file gets an error with its path and the remedy', () => {
   expect(() => readModelsFile('/nowhere/models.yml')).toThrow(/\/nowhere\/models\.yml.*MODELS_CONFIG_PATH/)
 })
+
+test('merge keys take the entries of other mappings that are not written anew, numbers to the digit', () => {
+  const { catalog } = parseModelsFile(`
+models:
+  a:
+    backends:
+      - &base {provider: p, model_id: x, input_cost: 0.1, output_cost: 2}
+  b:
+    backends:
+      - <<: *base
+        model_id: y
+        output_cost: 3
+  c:
+    backends:
+      - {<<: [{model_id: z}, *base]}
+`)
+  const priceOfEndpoint = (id: string) => catalog.endpoints.get(id)?.price
+  expect(priceOfEndpoint('p/y')).toMatchObject({ input: priceOfEndpoint('p/x')?.input })
+  expect(priceOfEndpoint('p/y')?.output).not.toEqual(priceOfEndpoint('p/x')?.output)
+  expect(priceOfEndpoint('p/z')).toMatchObject({ output: priceOfEndpoint('p/x')?.output })
+})
+
+test('a merge key with anything but mappings is refused by name', () => {
+  expect(refusal('models:\n  m:\n    <<: 7\n    backends: []')).toContain('must be an alias of a mapping')
+})

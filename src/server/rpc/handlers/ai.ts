@@ -1,5 +1,6 @@
 import { generationId } from '../../../base/ids.ts'
 import type { RequestContext } from '../../../inference/request/inference-request.ts'
+import { countRefusal } from '../../../inference/admission/refusal-counter.ts'
 import { chat } from '../../../inference/chat.ts'
 import { embedding } from '../../../inference/embedding.ts'
 import type { AdminServices, HttpServices } from '../../../inference/services/services.ts'
@@ -46,7 +47,7 @@ async function bufferedResponse(
   signal: AbortSignal,
   run: (context: RequestContext, sink: BufferedResponseSink) => Promise<void>,
 ): Promise<unknown> {
-  const release = http.concurrencyLimit.acquire()
+  const release = acquireFor(caller, { services, http })
   try {
     const sink = new BufferedResponseSink(generationId(services.clock.now()), signal)
     await run({ caller, ...services.attribution }, sink)
@@ -55,5 +56,14 @@ async function bufferedResponse(
     return JSON.parse(sink.json)
   } finally {
     release()
+  }
+}
+
+function acquireFor(caller: Caller, { services, http }: AiFacts): () => void {
+  try {
+    return http.concurrencyLimit.acquire()
+  } catch (error) {
+    countRefusal(services.refusals, caller, error)
+    throw error
   }
 }
