@@ -1,4 +1,4 @@
-import { apiKeys } from './migrations/api-keys-0001.ts'
+import { apiKeys } from './migrations/api-keys/api-keys-0001.ts'
 import { holdsAndEntries } from './migrations/0001-holds-and-entries.ts'
 import { providerPriority } from './migrations/0002-provider-priority.ts'
 import { keptAnswers } from './migrations/0003-kept-answers.ts'

@@ -29,7 +29,9 @@ export const openAiChat: ProviderProtocol = {
   keyHeaders: (key) => (key === undefined ? [] : ['authorization', `Bearer ${key.reveal()}`]),
   encode(request, { definition, rules }) {
     const { path } = ROUTES[request.route]
-    if (request.media?.form !== undefined) return { path, body: '' }
+    const form = request.media?.form
+    // The bytes of a form are sent as they come.
+    if (form !== undefined) return { path, body: '', headers: ['content-type', form.contentType] }
     const { body, leftOut, refusal } = prepareRequest(request, definition.quirks ?? {}, rules)
     if (refusal !== undefined) throw refusal
     return { path, body, leftOut }

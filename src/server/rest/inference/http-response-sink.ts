@@ -11,9 +11,9 @@ import type {
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
-import { BytesWriter } from './bytes-writer.ts'
+import { BytesWriter } from './writers/bytes-writer.ts'
 import type { ApiShape, ResponseEvents } from '../shapes/api-shape.ts'
-import { ResponseWriter } from './response-writer.ts'
+import { ResponseWriter } from './writers/response-writer.ts'
 
 /** A stream that is silent for this long gets a keep-alive comment, so that no proxy in between closes it as dead. */
 const KEEP_ALIVE_MS = 10_000

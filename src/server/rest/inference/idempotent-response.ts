@@ -48,7 +48,8 @@ export function replayResponse(
   if (head !== undefined) sink.setHead(head)
   if (recorded.isBytes === true) return replayBytes(sink, recorded)
   const [body = '{}'] = pieces
-  const reshape = createReshaper(responses, streamed)
+  // A head belongs to a response that is not JSON of ours and looks the same everywhere.
+  const reshape = head === undefined ? createReshaper(responses, streamed) : (text: string): string => text
   if (!streamed) return sink.respond(reshape(body))
   sink.prepare({ model: broken?.about.model ?? '', stream: streamed, object: 'chat.completion.chunk' })
   for (const piece of pieces) sink.chunk(reshape(piece))

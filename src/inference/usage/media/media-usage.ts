@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
-import type { ChatChunk } from '../../wire/openai/chat.ts'
+import { ZERO_USAGE, type Usage } from '../../../ledger/types.ts'
+import type { ChatChunk } from '../../../wire/openai/chat.ts'
 
 /** More than any response uses, and few enough for the ledger at any price. */
 const MAX_TOKENS = 1_000_000_000

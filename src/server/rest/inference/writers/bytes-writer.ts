@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import type { BrokerError } from '../../../base/errors.ts'
-import type { ResponseHead } from '../../../inference/response/response-formatter.ts'
-import { renderError } from '../../http/errors/error-response.ts'
+import type { BrokerError } from '../../../../base/errors.ts'
+import type { ResponseHead } from '../../../../inference/response/response-formatter.ts'
+import { renderError } from '../../../http/errors/error-response.ts'
 
 /** Writes a 200 response whose bytes come from a provider: sound, or server-sent events. */
 export class BytesWriter {

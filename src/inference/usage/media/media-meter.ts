@@ -1,10 +1,10 @@
-import type { Money } from '../../base/money.ts'
-import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
-import type { ChatChunk } from '../../wire/openai/chat.ts'
-import type { UsageShape } from '../../providers/usage-shape.ts'
-import { isObject } from '../../wire/json/json-body.ts'
-import { boundsIn, chargeOf, type ChargeBounds, type ReportedCharge } from './reported-charge.ts'
-import { isEstimate, type Meter, type UsageReading } from './usage-meter.ts'
+import type { Money } from '../../../base/money.ts'
+import { ZERO_USAGE, type Usage } from '../../../ledger/types.ts'
+import type { ChatChunk } from '../../../wire/openai/chat.ts'
+import type { UsageShape } from '../../../providers/usage-shape.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { boundsIn, chargeOf, type ChargeBounds, type ReportedCharge } from '../reported-charge.ts'
+import { isEstimate, type Meter, type UsageReading } from '../usage-meter.ts'
 
 /** What is known of the usage of a request for media. */
 export interface MediaMeasure {
