@@ -30,7 +30,8 @@ These providers are built in, all in their OpenAI-compatible form. Each is there
 \`…_API_KEYS\` takes several, separated by commas). An address with \`{…}\` names your account or region: set \`AIBROKER_<NAME>_URL\`.
 Models of a provider that has no row in the models file come from its own list; they have no known price until a row states one.
 
-A field that says “unknown” has no source: an abort then counts as if it did not stop the billing, and a provider whose use of
+Where a source says “not yet”, the page is named from memory and has not been read: check the fact there before you rely on it. A
+field that says “unknown” has no source: an abort then counts as if it did not stop the billing, and a provider whose use of
 prompts is unknown is left out where a request denies data collection.`
 
 const USAGE = `## What usage means
@@ -112,7 +113,9 @@ const FACTS = {
 
 function sourceCells({ sources }: ProviderDefinition, fact: SourcedFact): readonly string[] {
   const source = sources?.[fact]
-  return source === undefined ? ['assumed, for want of a source', ''] : [`<${source[0]}>`, source[1]]
+  return source === undefined
+    ? ['assumed, for want of a source', '']
+    : [`<${source[0]}>`, source[1] === 'unread' ? 'not yet' : source[1]]
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -91,7 +91,8 @@ export interface ProviderDefinition {
   readonly company?: Company | undefined
   /** The form of its base URL, when that names the account or the region: then `baseUrl` is empty until it is configured. */
   readonly baseUrlForm?: string | undefined
-  /** Where each of these facts was read, and when: an address, and YYYY-MM. A fact without a source is not known. */
+  /** Where each of these facts is documented, and when it was read there (YYYY-MM). `unread`: the page is named from memory, so that
+   * the fact has to be checked there. A fact without a source is not known. */
   readonly sources?: Readonly<Partial<Record<SourcedFact, Source>>> | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isMock?: boolean | undefined

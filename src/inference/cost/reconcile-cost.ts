@@ -13,7 +13,7 @@ const PLAUSIBLE_FACTOR = 3n
 const NEGLIGIBLE = 100_000n
 /**
  * The most that one web search costs, in nano-dollars, where the catalog has no price of it: $50 per 1,000 searches of large
- * context at OpenAI (https://platform.openai.com/docs/pricing, 2025-03); Google $35, xAI $25, Perplexity $14, Anthropic $10.
+ * context at OpenAI (https://platform.openai.com/docs/pricing, unread); Google $35, xAI $25, Perplexity $14, Anthropic $10.
  */
 const MAX_SEARCH_COST = 50_000_000n
 

@@ -106,7 +106,7 @@ class Batches implements ProviderCall {
     for (const [at, vector] of vectors.entries())
       this.#sum.data.push({ ...vector, index: from + (vector.index ?? at) })
     const { usage } = response as { usage?: { prompt_tokens?: unknown; total_tokens?: unknown } | null }
-    // Voyage reports a total only (https://docs.voyageai.com/reference/embeddings-api, 2026-11).
+    // Voyage reports a total only (https://docs.voyageai.com/reference/embeddings-api, unread).
     const tokens = usage?.prompt_tokens ?? usage?.total_tokens
     if (typeof tokens === 'number' && !isEstimate(response)) this.#sum.promptTokens += tokens
     else this.#sum.isReported = false

@@ -33,7 +33,7 @@ const NOTHING: ReportedCharge = { charged: undefined, fee: undefined }
 
 /**
  * With a key of one's own at OpenRouter, `cost` is its fee, which is 5 % or nothing, and `upstream_inference_cost` is what the
- * vendor charges; otherwise both are the same figure (https://openrouter.ai/docs/use-cases/byok, 2026-11). A response without
+ * vendor charges; otherwise both are the same figure (https://openrouter.ai/docs/use-cases/byok, unread). A response without
  * `is_byok` is told by their proportion.
  */
 function paysVendorApart({ is_byok: isByok }: WireUsage, cost: Money, upstream: Money | undefined): boolean {

@@ -5,7 +5,7 @@ import { done, head, json, raw, sse, type Step } from '../../support/scripted-up
 
 const GOLDEN = join(import.meta.dirname, '../../golden/providers')
 
-/** Where a part was read, and when (YYYY-MM). */
+/** Where a part is documented, and when it was read there (YYYY-MM). `unread`: it was written from memory and has to be checked. */
 interface Sourced {
   readonly source: string
   readonly date: string

@@ -6,7 +6,7 @@ export interface ImageRule {
   readonly models: RegExp
   readonly maxTokens: number
   readonly source: string
-  /** When it was read there: YYYY-MM. */
+  /** When it was read there: YYYY-MM; `unread` when the page is named from memory. */
   readonly date: string
 }
 
@@ -15,46 +15,46 @@ const OPENAI = 'https://platform.openai.com/docs/guides/images-vision#calculatin
 /** The first that matches counts. */
 export const IMAGE_RULES: readonly ImageRule[] = [
   // Tiles of 512 × 512 after scaling to 2048 × 768: at most 8, and a base. Billed tokens are multiplied at 4o-mini.
-  { models: /gpt-4o-mini/i, maxTokens: 2833 + 8 * 5667, source: OPENAI, date: '2026-11' },
+  { models: /gpt-4o-mini/i, maxTokens: 2833 + 8 * 5667, source: OPENAI, date: 'unread' },
   {
     models: /gpt-4(o|\.1|\.5|-turbo|-vision)(?!-?(mini|nano))/i,
     maxTokens: 85 + 8 * 170,
     source: OPENAI,
-    date: '2026-11',
+    date: 'unread',
   },
   // Patches of 32 × 32: at most 1,536, times 1.62 (mini), 2.46 (nano) or 1.72 (o4-mini).
-  { models: /(gpt-(4\.1|5)-(mini|nano)|o4-mini)/i, maxTokens: 3779, source: OPENAI, date: '2026-11' },
-  { models: /\bgpt-5(?![.\d])/i, maxTokens: 70 + 8 * 140, source: OPENAI, date: '2026-11' },
-  { models: /\bo[13](?!\d)/i, maxTokens: 85 + 8 * 170, source: OPENAI, date: '2026-11' },
+  { models: /(gpt-(4\.1|5)-(mini|nano)|o4-mini)/i, maxTokens: 3779, source: OPENAI, date: 'unread' },
+  { models: /\bgpt-5(?![.\d])/i, maxTokens: 70 + 8 * 140, source: OPENAI, date: 'unread' },
+  { models: /\bo[13](?!\d)/i, maxTokens: 85 + 8 * 170, source: OPENAI, date: 'unread' },
   // From 5.4 on at most 10,000 patches with the detail “original”.
-  { models: /gpt-5\.\d/i, maxTokens: 10_000, source: OPENAI, date: '2026-11' },
+  { models: /gpt-5\.\d/i, maxTokens: 10_000, source: OPENAI, date: 'unread' },
   // Width × height / 750 after scaling to 1568 pixels, since Opus 4.7 to 2576 pixels.
   {
     models: /claude/i,
     maxTokens: 4784,
     source: 'https://docs.claude.com/en/docs/build-with-claude/vision',
-    date: '2026-11',
+    date: 'unread',
   },
   // Gemini 2: 258 for each tile of 768 × 768, after scaling to 3072 × 3072. Gemini 3: up to 2,240 by media_resolution.
   {
     models: /gemini/i,
     maxTokens: 16 * 258,
     source: 'https://ai.google.dev/gemini-api/docs/tokens',
-    date: '2026-11',
+    date: 'unread',
   },
   // 256 for each tile of 448 × 448, at most six, and one more.
   {
     models: /grok/i,
     maxTokens: 7 * 256,
     source: 'https://docs.x.ai/docs/guides/image-understanding',
-    date: '2026-11',
+    date: 'unread',
   },
 ]
 
-/** The highest maximum of any other vendor: Qwen's, 3584 × 3584 pixels of 28 × 28 (https://www.alibabacloud.com/help/en/model-studio/vision, 2026-11). */
+/** The highest maximum of any other vendor: Qwen's, 3584 × 3584 pixels of 28 × 28 (https://www.alibabacloud.com/help/en/model-studio/vision, unread). */
 export const MAX_IMAGE_TOKENS = 16_384
 
-/** Gemini counts the most per second: 32 of sound, 300 of video with it (https://ai.google.dev/gemini-api/docs/tokens, 2026-11). */
+/** Gemini counts the most per second: 32 of sound, 300 of video with it (https://ai.google.dev/gemini-api/docs/tokens, unread). */
 export const SOUND_TOKENS_PER_SECOND = 32
 export const VIDEO_TOKENS_PER_SECOND = 300
 

@@ -10,8 +10,7 @@ export const jina: ProviderDefinition = {
     maxInputs: 512,
   },
   sources: {
-    baseUrl: ['https://jina.ai/embeddings/', '2026-11'],
-    quirks: ['https://jina.ai/embeddings/', '2026-11'],
+    baseUrl: ['https://jina.ai/embeddings/', 'unread'],
+    quirks: ['https://jina.ai/embeddings/', 'unread'],
   },
-  company: { headquarters: 'DE' },
 }

@@ -10,8 +10,7 @@ export const voyage: ProviderDefinition = {
     maxInputs: 1000,
   },
   sources: {
-    baseUrl: ['https://docs.voyageai.com/reference/embeddings-api', '2026-11'],
-    quirks: ['https://docs.voyageai.com/reference/embeddings-api', '2026-11'],
+    baseUrl: ['https://docs.voyageai.com/reference/embeddings-api', 'unread'],
+    quirks: ['https://docs.voyageai.com/reference/embeddings-api', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

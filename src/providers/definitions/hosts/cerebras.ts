@@ -20,8 +20,7 @@ export const cerebras: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://inference-docs.cerebras.ai/resources/openai', '2026-11'],
-    quirks: ['https://inference-docs.cerebras.ai/resources/openai', '2026-11'],
+    baseUrl: ['https://inference-docs.cerebras.ai/resources/openai', 'unread'],
+    quirks: ['https://inference-docs.cerebras.ai/resources/openai', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -11,9 +11,8 @@ export const deepinfra: ProviderDefinition = {
     usageShape: { charge: { path: ['estimated_cost'], perUsd: 1 } },
   },
   sources: {
-    baseUrl: ['https://deepinfra.com/docs/openai_api', '2026-11'],
+    baseUrl: ['https://deepinfra.com/docs/openai_api', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    usageShape: ['https://deepinfra.com/docs/openai_api', '2026-11'],
+    usageShape: ['https://deepinfra.com/docs/openai_api', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -10,8 +10,10 @@ export const fireworks: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.fireworks.ai/tools-sdks/openai-compatibility', '2026-11'],
+    baseUrl: [
+      'https://github.com/anomalyco/models.dev/blob/dev/providers/fireworks-ai/provider.toml',
+      '2026-11',
+    ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
-  company: { headquarters: 'US' },
 }

@@ -13,5 +13,4 @@ export const hyperbolic: ProviderDefinition = {
     baseUrl: ['https://docs.litellm.ai/docs/providers/hyperbolic', '2026-11'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
-  company: { headquarters: 'US' },
 }

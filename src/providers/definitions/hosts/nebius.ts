@@ -10,11 +10,7 @@ export const nebius: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: [
-      'https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion',
-      '2026-11',
-    ],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/nebius/provider.toml', '2026-11'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
-  company: { headquarters: 'NL' },
 }

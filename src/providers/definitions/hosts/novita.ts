@@ -11,9 +11,11 @@ export const novita: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion', '2026-11'],
+    baseUrl: [
+      'https://github.com/anomalyco/models.dev/blob/dev/providers/novita-ai/provider.toml',
+      '2026-11',
+    ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion', '2026-11'],
+    quirks: ['https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -13,8 +13,7 @@ export const nvidia: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.api.nvidia.com/nim/reference/llm-apis', '2026-11'],
-    quirks: ['https://docs.api.nvidia.com/nim/reference/llm-apis', '2026-11'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/nvidia/provider.toml', '2026-11'],
+    quirks: ['https://docs.api.nvidia.com/nim/reference/llm-apis', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -10,7 +10,6 @@ export const ovh: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://www.ovhcloud.com/en/public-cloud/ai-endpoints/catalog/gpt-oss-120b/', '2026-11'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/ovhcloud/provider.toml', '2026-11'],
   },
-  company: { headquarters: 'FR' },
 }

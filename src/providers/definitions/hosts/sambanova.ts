@@ -17,7 +17,7 @@ export const sambanova: ProviderDefinition = {
     requestRules: 'sambanova',
   },
   sources: {
-    baseUrl: ['https://docs.sambanova.ai/cloud/docs/get-started/overview', '2026-11'],
+    baseUrl: ['https://docs.sambanova.ai/cloud/docs/get-started/overview', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     privacy: ['https://community.sambanova.ai/t/data-handling-and-retention/1314', '2026-11'],
     quirks: ['https://docs.sambanova.ai/cloud/api-reference/endpoints/chat', '2026-11'],

@@ -10,7 +10,6 @@ export const scaleway: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://www.scaleway.com/en/docs/generative-apis/', '2026-11'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/scaleway/provider.toml', '2026-11'],
   },
-  company: { headquarters: 'FR' },
 }

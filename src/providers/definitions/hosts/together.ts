@@ -11,9 +11,8 @@ export const together: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.together.ai/docs/openai-api-compatibility', '2026-11'],
+    baseUrl: ['https://docs.together.ai/docs/openai-api-compatibility', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://docs.together.ai/reference/chat-completions-1', '2026-11'],
+    quirks: ['https://docs.together.ai/reference/chat-completions-1', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -17,7 +17,7 @@ export const alibaba: ProviderDefinition = {
   sources: {
     baseUrl: [
       'https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope',
-      '2026-11',
+      'unread',
     ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     privacy: ['https://www.alibabacloud.com/help/en/model-studio/privacy-notice', '2026-11'],

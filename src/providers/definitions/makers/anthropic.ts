@@ -10,9 +10,8 @@ export const anthropic: ProviderDefinition = {
   // System messages among the turns: `MessageParam` of `@anthropic-ai/sdk` 1.14.
   quirks: { acceptsCacheControl: true, prefixMarker: 'none', takesLateSystem: true },
   sources: {
-    baseUrl: ['https://docs.claude.com/en/api/messages', '2026-11'],
+    baseUrl: ['https://docs.claude.com/en/api/messages', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://docs.claude.com/en/api/messages', '2026-11'],
+    quirks: ['https://docs.claude.com/en/api/messages', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -12,9 +12,8 @@ export const cohere: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.cohere.com/docs/compatibility-api', '2026-11'],
+    baseUrl: ['https://docs.cohere.com/docs/compatibility-api', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://docs.cohere.com/docs/compatibility-api', '2026-11'],
+    quirks: ['https://docs.cohere.com/docs/compatibility-api', 'unread'],
   },
-  company: { headquarters: 'CA' },
 }

@@ -11,9 +11,8 @@ export const deepseek: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://api-docs.deepseek.com', '2026-11'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/deepseek/provider.toml', '2026-11'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://api-docs.deepseek.com/api/create-chat-completion', '2026-11'],
+    quirks: ['https://api-docs.deepseek.com/api/create-chat-completion', 'unread'],
   },
-  company: { headquarters: 'CN' },
 }

@@ -11,9 +11,8 @@ export const gemini: ProviderDefinition = {
     usageShape: { surplus: 'completion' },
   },
   sources: {
-    baseUrl: ['https://ai.google.dev/gemini-api/docs/openai', '2026-11'],
+    baseUrl: ['https://ai.google.dev/gemini-api/docs/openai', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', '2026-11'],
+    usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -11,8 +11,7 @@ export const minimax: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://platform.minimax.io/docs/guides/quickstart', '2026-11'],
+    baseUrl: ['https://platform.minimax.io/docs/guides/quickstart', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
-  company: { headquarters: 'CN' },
 }

@@ -12,9 +12,8 @@ export const mistral: ProviderDefinition = {
     prefixMarker: 'prefix',
   },
   sources: {
-    baseUrl: ['https://docs.mistral.ai/api', '2026-11'],
+    baseUrl: ['https://docs.mistral.ai/api', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://docs.mistral.ai/api', '2026-11'],
+    quirks: ['https://docs.mistral.ai/api', 'unread'],
   },
-  company: { headquarters: 'FR' },
 }

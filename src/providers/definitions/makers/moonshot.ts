@@ -11,8 +11,10 @@ export const moonshot: ProviderDefinition = {
     prefixMarker: 'partial',
   },
   sources: {
-    baseUrl: ['https://platform.moonshot.ai/docs/api/chat', '2026-11'],
-    quirks: ['https://platform.moonshot.ai/docs/api/partial', '2026-11'],
+    baseUrl: [
+      'https://github.com/anomalyco/models.dev/blob/dev/providers/moonshotai/provider.toml',
+      '2026-11',
+    ],
+    quirks: ['https://platform.moonshot.ai/docs/api/partial', 'unread'],
   },
-  company: { headquarters: 'CN' },
 }

@@ -19,7 +19,7 @@ export const openai: ProviderDefinition = {
     requestRules: 'openai',
   },
   sources: {
-    baseUrl: ['https://platform.openai.com/docs/api-reference', '2026-11'],
+    baseUrl: ['https://platform.openai.com/docs/api-reference', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     privacy: ['https://platform.openai.com/docs/guides/your-data', '2026-11'],
     quirks: ['https://platform.openai.com/docs/api-reference', '2026-11'],

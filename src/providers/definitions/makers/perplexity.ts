@@ -12,10 +12,9 @@ export const perplexity: ProviderDefinition = {
     usageShape: { charge: { path: ['cost', 'total_cost'], perUsd: 1 } },
   },
   sources: {
-    baseUrl: ['https://docs.perplexity.ai/api-reference/chat-completions-post', '2026-11'],
+    baseUrl: ['https://docs.perplexity.ai/api-reference/chat-completions-post', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://docs.perplexity.ai/api-reference/chat-completions-post', '2026-11'],
+    quirks: ['https://docs.perplexity.ai/api-reference/chat-completions-post', 'unread'],
     usageShape: ['https://schemas.apis.io/schemas/perplexity/perplexity-usageinfo/', '2026-11'],
   },
-  company: { headquarters: 'US' },
 }

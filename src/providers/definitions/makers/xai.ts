@@ -11,9 +11,8 @@ export const xai: ProviderDefinition = {
     usageShape: { reasoning: 'beside', charge: { path: ['cost_in_usd_ticks'], perUsd: 10_000_000_000 } },
   },
   sources: {
-    baseUrl: ['https://docs.x.ai/docs/api-reference', '2026-11'],
+    baseUrl: ['https://docs.x.ai/docs/api-reference', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    usageShape: ['https://docs.x.ai/docs/guides/reasoning', '2026-11'],
+    usageShape: ['https://docs.x.ai/docs/guides/reasoning', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -12,8 +12,7 @@ export const zhipu: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.z.ai/guides/overview/quick-start', '2026-11'],
-    quirks: ['https://docs.z.ai/api-reference/llm/chat-completion', '2026-11'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/zai/provider.toml', '2026-11'],
+    quirks: ['https://docs.z.ai/api-reference/llm/chat-completion', 'unread'],
   },
-  company: { headquarters: 'CN' },
 }

@@ -15,9 +15,8 @@ export const azure: ProviderDefinition = {
     droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
   sources: {
-    baseUrl: ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle', '2026-11'],
+    baseUrl: ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference', '2026-11'],
+    quirks: ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

@@ -18,5 +18,4 @@ export const bedrock: ProviderDefinition = {
     ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
-  company: { headquarters: 'US' },
 }

@@ -12,9 +12,11 @@ export const cloudflare: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/', '2026-11'],
+    baseUrl: [
+      'https://github.com/anomalyco/models.dev/blob/dev/providers/cloudflare-workers-ai/provider.toml',
+      '2026-11',
+    ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/', '2026-11'],
+    quirks: ['https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/', 'unread'],
   },
-  company: { headquarters: 'US' },
 }

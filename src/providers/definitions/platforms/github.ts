@@ -10,7 +10,9 @@ export const github: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.github.com/en/github-models', '2026-11'],
+    baseUrl: [
+      'https://github.com/anomalyco/models.dev/blob/dev/providers/github-models/provider.toml',
+      '2026-11',
+    ],
   },
-  company: { headquarters: 'US' },
 }

@@ -10,8 +10,10 @@ export const huggingface: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://huggingface.co/docs/inference-providers', '2026-11'],
+    baseUrl: [
+      'https://github.com/anomalyco/models.dev/blob/dev/providers/huggingface/provider.toml',
+      '2026-11',
+    ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
-  company: { headquarters: 'US' },
 }

@@ -10,7 +10,7 @@ export const openrouter: ProviderDefinition = {
   // It passes an assistant prefix through; whether the provider behind it continues from the prefix is not documented.
   quirks: { speaksOpenRouter: true, prefixMarker: 'none' },
   sources: {
-    baseUrl: ['https://openrouter.ai/docs/quickstart', '2026-11'],
+    baseUrl: ['https://openrouter.ai/docs/quickstart', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     quirks: ['https://openrouter.ai/docs/api-reference/overview', '2026-11'],
   },

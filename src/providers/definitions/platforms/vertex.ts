@@ -14,9 +14,8 @@ export const vertex: ProviderDefinition = {
     usageShape: { surplus: 'completion' },
   },
   sources: {
-    baseUrl: ['https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai', '2026-11'],
+    baseUrl: ['https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', '2026-11'],
+    usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', 'unread'],
   },
-  company: { headquarters: 'US' },
 }
