@@ -1,14 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { portTo } from '../support/port-to-socket.ts'
-import { runProcess } from '../support/run-cli.ts'
-import { scriptedUpstream } from '../support/scripted-upstream.ts'
-import { startBroker } from '../support/start-broker.ts'
-import { tempFolder } from '../support/temp-folder.ts'
-import { BREAKING_MODELS, busy, BUSY_MODEL, MODEL, modelsFile, scenes } from './scenes.ts'
+import { runClient } from './run-client.ts'
 
 const here = import.meta.dirname
 /** Programs are built from what is on this machine already: no test downloads anything. */
@@ -44,30 +39,13 @@ const rustProgram = isWanted
     )
   : undefined
 
-async function run(program: string | undefined, prefix: string): Promise<Record<string, unknown>> {
-  using folder = tempFolder()
-  await using upstream = await scriptedUpstream(scenes)
-  await using full = await scriptedUpstream(busy)
-  const file = join(folder.path, 'models.yml')
-  writeFileSync(file, modelsFile(upstream.baseUrl, full.baseUrl))
-  await using broker = await startBroker({
-    folder: folder.path,
-    env: { KEY: 'test-key', MODELS_CONFIG_PATH: file },
-  })
-  using port = await portTo(broker.sockets.rest)
-  const argv = [port.url + prefix, MODEL, BUSY_MODEL, BREAKING_MODELS[0] ?? '']
-  const { exit, out: said, err } = await runProcess(program ?? '', argv)
-  expect([exit, err]).toEqual([0, ''])
-  return JSON.parse(said) as Record<string, unknown>
-}
-
 const hello = { text: 'Hello', finish: 'stop', tokens: [10, 4] }
 const tools = { finish: 'tool_calls', call: 'call_1weather{"city":"Ghent"}' }
 
 test.skipIf(goProgram === undefined)(
   'go-openai reads streams, usage, calls, breaks and errors on /v1 (COMPILED_CLIENTS=on, go mod download)',
   async () => {
-    expect(await run(goProgram, '/v1')).toMatchObject({
+    expect(await runClient([goProgram ?? ''], '/v1')).toMatchObject({
       hello,
       tools,
       broken: { text: 'Hel', error: ['APIError', 'server_error', expect.any(String)] },
@@ -81,7 +59,7 @@ test.skipIf(goProgram === undefined)(
 test.skipIf(rustProgram === undefined)(
   'async-openai reads streams, usage, calls, breaks and errors on /v1 (COMPILED_CLIENTS=on, cargo fetch)',
   async () => {
-    expect(await run(rustProgram, '/v1')).toMatchObject({
+    expect(await runClient([rustProgram ?? ''], '/v1')).toMatchObject({
       hello,
       tools,
       plain: { text: 'Hello' },

@@ -1,6 +1,6 @@
 // Asks a broker with github.com/sashabaranov/go-openai and prints what it makes of the responses as JSON.
 //
-//	go run . BASE_URL MODEL BUSY_MODEL BREAKING_MODEL
+//	go run . BASE_URL MODEL BUSY_MODEL BREAKING_MODEL BREAKING_MODEL
 package main
 
 import (

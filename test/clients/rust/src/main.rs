@@ -1,6 +1,6 @@
 //! Asks a broker with async-openai and prints what it makes of the responses as JSON.
 //!
-//! cargo run -- BASE_URL MODEL BUSY_MODEL BREAKING_MODEL
+//! cargo run -- BASE_URL MODEL BUSY_MODEL BREAKING_MODEL BREAKING_MODEL
 
 use async_openai::{
     config::OpenAIConfig,
