@@ -547,6 +547,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'Whisper',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'verbose_json translation',
     at: [groqWhisper, 'sambanova Whisper-Large-v3', 'openai whisper-1'],
   },
   {
@@ -554,6 +555,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'Whisper Large v3',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'verbose_json translation',
     at: [groqWhisper, 'sambanova Whisper-Large-v3'],
   },
   {
@@ -561,6 +563,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'Whisper Large v3 Turbo',
     kind: 'transcription',
     tier: 'economy',
+    capabilities: 'verbose_json',
     at: ['groq whisper-large-v3-turbo'],
   },
   {
@@ -568,6 +571,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'GPT Transcribe',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'streaming',
     at: ['openai gpt-transcribe'],
   },
   {
@@ -575,6 +579,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'GPT-4o Transcribe',
     kind: 'transcription',
     tier: 'premium',
+    capabilities: 'streaming',
     at: ['openai gpt-4o-transcribe'],
   },
   {
@@ -582,6 +587,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
     title: 'GPT-4o mini Transcribe',
     kind: 'transcription',
     tier: 'standard',
+    capabilities: 'streaming',
     at: ['openai gpt-4o-mini-transcribe'],
   },
 ]

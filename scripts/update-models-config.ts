@@ -48,8 +48,9 @@ const HEADER = ` Models, the providers that offer them, and their prices.
  models:
    <name>:                  the name that callers request
      display_name, tier     premium (from which autobest selects), standard, economy …
-     kind                   chat (the default), embedding, speech, transcription
-     capabilities           tool_calling, vision, reasoning, audio_input …
+     kind                   chat (the default), embedding, speech, transcription, image, rerank, moderation
+     capabilities           tool_calling, vision, reasoning, audio_input …; of a transcription model: verbose_json (it times
+                            its words), translation, diarization, streaming; without any it may have all
      context_window         tokens of prompt and output together
      max_output_tokens      maximum number of output tokens
      backends:              the providers that offer it; the lowest priority is tried first, the others when it fails
@@ -59,7 +60,10 @@ const HEADER = ` Models, the providers that offer them, and their prices.
          audio_output_cost, image_cost
          request_cost, each_image_cost           US dollars per request, per image in the prompt
          character_cost                          US dollars per million characters
-         hour_cost or minute_cost                US dollars per hour or minute of audio; minimum_seconds is the minimum charge
+         search_unit_cost                        US dollars per search unit of a rerank
+         made_image_costs: [{size, quality, each_cost}]  US dollars per image that is made; the first row that fits counts
+         hour_cost or minute_cost                US dollars per hour or minute of audio; minimum_seconds is the minimum charge,
+                                                 second_rounding (up, nearest) says that whole seconds are charged
          tiers: [{above_input_tokens, …}]        rates that replace those above for longer prompts
          price_source, price_date, price_note    the source of the prices
          context_window, max_output_tokens       when this backend differs

@@ -49,6 +49,9 @@ const KIND_WORDS: readonly (readonly [ModelKind, RegExp])[] = [
   ['embedding', /^embeddings?$/],
   ['speech', /^(tts|speech|text_to_speech)$/],
   ['transcription', /^(stt|transcriptions?|speech_to_text)$/],
+  ['rerank', /^rerank(er|ing)?$/],
+  ['moderation', /^moderations?$/],
+  ['image', /^(image_generation|text_to_image)$/],
 ]
 
 /** The kind of a model whose row does not state one. The first word that matches decides; without a match it is a chat model. */
@@ -68,6 +71,10 @@ function toPrice(row: BackendRow): Price | undefined {
     perImage: row.each_image_cost,
     characters: row.character_cost,
     hours: times(perHour, 1_000_000n),
+    ...(row.search_unit_cost === undefined ? {} : { perSearchUnit: row.search_unit_cost }),
+    ...(row.made_image_costs === undefined
+      ? {}
+      : { madeImages: row.made_image_costs.map(({ each_cost: cost, ...of }) => ({ ...of, cost })) }),
   }
   const isKnown = [...Object.values(rates), ...Object.values(flat)].some((figure) => figure !== undefined)
   if (!isKnown) return undefined
@@ -75,6 +82,7 @@ function toPrice(row: BackendRow): Price | undefined {
     ...rates,
     ...flat,
     minimumSeconds: row.minimum_seconds,
+    ...(row.second_rounding === undefined ? {} : { secondRounding: row.second_rounding }),
     tiers: row.tiers === undefined ? undefined : Object.freeze(row.tiers.map((tier) => toTier(tier, rates))),
     source: row.price_source,
     date: row.price_date,

@@ -1,7 +1,7 @@
+import type { ModelKind } from '../base/model-kinds.ts'
 import type { Money } from '../base/money.ts'
 
-/** What a model is for; decides which API routes may use it. */
-export type ModelKind = 'chat' | 'embedding' | 'speech' | 'transcription'
+export type { ModelKind }
 
 /** Which models exist, which endpoints offer them, at what price. A frozen snapshot: a reload creates a new one. */
 export interface Catalog {
@@ -101,6 +101,12 @@ export interface Price extends Rates {
   readonly hours?: Money | undefined
   /** Shorter audio is charged as this many seconds. */
   readonly minimumSeconds?: number | undefined
+  /** Whole seconds of audio are charged; by default every millisecond counts. */
+  readonly secondRounding?: 'up' | 'nearest' | undefined
+  /** Rerank: for each search unit, in nano-dollars. */
+  readonly perSearchUnit?: Money | undefined
+  /** For each image that is made, in nano-dollars, by its size and quality; the first row that fits counts. */
+  readonly madeImages?: readonly ImagePrice[] | undefined
   /** Rates that replace the base ones for longer prompts; ascending, each one complete. */
   readonly tiers?: readonly PriceTier[] | undefined
   /** Where the price comes from, and the day it was read there (YYYY-MM-DD). */
@@ -108,6 +114,13 @@ export interface Price extends Rates {
   readonly date: string | undefined
   /** A remark for readers, such as another source that disagrees. */
   readonly note?: string | undefined
+}
+
+/** The price of one image of a size and a quality; without one of them, of any. */
+export interface ImagePrice {
+  readonly size?: string | undefined
+  readonly quality?: string | undefined
+  readonly cost: Money
 }
 
 export interface PriceTier extends Rates {

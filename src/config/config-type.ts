@@ -54,6 +54,9 @@ export interface Config {
   /** What happens to a response after the caller disconnects, at a provider that goes on charging: `cut` aborts it, `drain` reads on for `forMs`. */
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
   readonly bodyLimitBytes: number
+  /** Maximum size of one uploaded file, and of all that are kept at the same time. */
+  readonly uploadLimitBytes: number
+  readonly spoolLimitBytes: number
   /** Further requests beyond so many open ones are rejected with `overloaded`. */
   readonly maxOpenRequests: number
   /** How often providers with an open circuit are probed; absent when they are not. */

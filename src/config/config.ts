@@ -62,6 +62,12 @@ export function loadConfig(options: {
         ? 'full'
         : 'power-safe-soon',
     hangUp: hangUpOf(settings),
+    uploadLimitBytes:
+      settings.wholeNumber('AIBROKER_UPLOAD_LIMIT_MB', 'megabytes', DEFAULT_SETTINGS.uploadLimitMb) *
+      1024 *
+      1024,
+    spoolLimitBytes:
+      settings.wholeNumber('AIBROKER_SPOOL_MB', 'megabytes', DEFAULT_SETTINGS.spoolMb) * 1024 * 1024,
     bodyLimitBytes:
       settings.wholeNumber('AIBROKER_BODY_LIMIT_MB', 'megabytes', DEFAULT_SETTINGS.bodyLimitMb) * 1024 * 1024,
     maxOpenRequests: settings.wholeNumber(

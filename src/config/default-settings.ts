@@ -7,6 +7,8 @@ export const DEFAULT_SETTINGS = {
   hedgePercent: 10,
   idempotencyHours: 24,
   bodyLimitMb: 64,
+  uploadLimitMb: 512,
+  spoolMb: 2048,
   drainTimeoutS: 30,
   keepDays: 90,
   durability: 'soon',

@@ -240,6 +240,25 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'Larger request bodies are rejected with 413.',
   },
   {
+    name: 'upload_limit_bytes',
+    value: (c) => c.uploadLimitBytes,
+    variables: ['AIBROKER_UPLOAD_LIMIT_MB'],
+    type: COUNT,
+    unit: 'megabytes',
+    default: String(D.uploadLimitMb),
+    effect: 'Larger uploaded files, such as sounds, are rejected with 413.',
+  },
+  {
+    name: 'spool_limit_bytes',
+    value: (c) => c.spoolLimitBytes,
+    variables: ['AIBROKER_SPOOL_MB'],
+    type: COUNT,
+    unit: 'megabytes',
+    default: String(D.spoolMb),
+    effect:
+      'Uploaded files are on disk while their requests run, so many of all requests together; beyond it an upload gets 503.',
+  },
+  {
     name: 'drain_timeout_ms',
     value: (c) => c.drainTimeoutMs,
     variables: ['AIBROKER_DRAIN_TIMEOUT_S'],

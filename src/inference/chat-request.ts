@@ -10,7 +10,7 @@ import type { BatchResponseHandler } from './request/embedding-batches.ts'
 import type { RequestContext, InferenceRequest, InferenceKind } from './request/inference-request.ts'
 import { chatFormatter } from './response/formats/chat-response.ts'
 import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
-import { selectCandidates } from './select-candidates.ts'
+import { selectCandidates } from './candidates/select-candidates.ts'
 import type { InferenceServices } from './services/services.ts'
 import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 

@@ -12,7 +12,7 @@ import type { RequestContext, InferenceRequest, InferenceKind } from './request/
 import { completionFormatter } from './response/formats/completion-response.ts'
 import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
 import type { ResponseSink } from './response/response-sink.ts'
-import { selectCandidates } from './select-candidates.ts'
+import { selectCandidates } from './candidates/select-candidates.ts'
 import type { InferenceServices } from './services/services.ts'
 import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 

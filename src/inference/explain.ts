@@ -11,7 +11,7 @@ import { affordableCandidates } from './budget/affordable-candidates.ts'
 import { maxChatUsage, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
 import type { AdminServices } from './services/services.ts'
 import { usualPromptTokens } from './usage/prompt-text.ts'
-import { selectFor } from './select-candidates.ts'
+import { selectFor } from './candidates/select-candidates.ts'
 
 /** The parts of a request that routing and budgets depend on. */
 export interface ExplainRequest extends ChatBounds {

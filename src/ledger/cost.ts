@@ -17,6 +17,10 @@ export interface UsageBounds {
   readonly maxCharacters?: number | undefined
   readonly maxSoundMs?: number | undefined
   readonly maxImages?: number | undefined
+  readonly maxSearchUnits?: number | undefined
+  /** Images that can be made, each at the highest price of its class. */
+  readonly maxMadeImages?: number | undefined
+  readonly imageClass?: string | undefined
   /** The prompt is text only, so that the rates of sounds and images cannot apply. */
   readonly isText?: boolean | undefined
 }
@@ -25,7 +29,12 @@ export interface UsageBounds {
 export interface MinUsage {
   readonly minPromptTokens: number
   readonly minCompletionTokens: number
+  readonly characters?: number | undefined
+  readonly soundMs?: number | undefined
   readonly images?: number | undefined
+  readonly searchUnits?: number | undefined
+  readonly madeImages?: number | undefined
+  readonly imageClass?: string | undefined
 }
 
 /** `undefined` as soon as something was used whose rate is unknown. */
@@ -74,7 +83,13 @@ export function maxCostOf(bounds: UsageBounds, price: Price): Money | undefined 
     tokens(bounds.maxCompletionTokens, output),
     tokens(bounds.maxCharacters ?? 0, price.characters),
   )
-  return inMoney(exact, price, { images: bounds.maxImages, soundMs: bounds.maxSoundMs })
+  return inMoney(exact, price, {
+    images: bounds.maxImages,
+    soundMs: bounds.maxSoundMs,
+    searchUnits: bounds.maxSearchUnits,
+    madeImages: bounds.maxMadeImages,
+    imageClass: bounds.imageClass,
+  })
 }
 
 /**
@@ -91,6 +106,7 @@ export function minCostOf(min: MinUsage, price: Price): Money | undefined {
     const exact = sum(
       tokens(min.minPromptTokens, lowest(rates.input, promptRates(rates))),
       tokens(min.minCompletionTokens, lowest(rates.output, completionRates(rates))),
+      tokens(min.characters ?? 0, price.characters),
     )
     if (exact === undefined) return undefined
     if (cheapest === undefined || exact < cheapest) cheapest = exact
@@ -210,21 +226,68 @@ function sum(...parts: readonly Sum[]): Sum {
 interface NonTokenUsage {
   readonly images?: number | undefined
   readonly soundMs?: number | undefined
+  readonly searchUnits?: number | undefined
+  readonly madeImages?: number | undefined
+  readonly imageClass?: string | undefined
 }
 
 /** The amount rounded half up, with the flat fees. */
-function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: NonTokenUsage): Money | undefined {
+function inMoney(exact: Sum, price: Price, units: NonTokenUsage): Money | undefined {
+  const { images = 0, soundMs = 0 } = units
   if (exact === undefined) return undefined
   const { perRequest, perImage } = price
   const used = soundMs === 0 ? rounded(exact) : withSound(exact, soundMs, price)
   if (used === undefined) return undefined
   const pictures = images === 0 || perImage === undefined ? ZERO : BigInt(images) * perImage
-  return perRequest === undefined && pictures === ZERO ? used : money(used + (perRequest ?? ZERO) + pictures)
+  const fixed =
+    perRequest === undefined && pictures === ZERO ? used : money(used + (perRequest ?? ZERO) + pictures)
+  return units.searchUnits === undefined && units.madeImages === undefined
+    ? fixed
+    : withUnits(fixed, price, units)
+}
+
+/** Search units and made images have no cost where their price is unknown, and then the whole has none. */
+function withUnits(
+  used: Money,
+  { perSearchUnit, madeImages: prices }: Price,
+  { searchUnits = 0, madeImages = 0, imageClass = '' }: NonTokenUsage,
+): Money | undefined {
+  const perImage = madeImages === 0 ? ZERO : imagePriceOf(imageClass, prices)
+  const perUnit = searchUnits === 0 ? ZERO : perSearchUnit
+  if (perImage === undefined || perUnit === undefined) return undefined
+  return money(used + BigInt(searchUnits) * perUnit + BigInt(madeImages) * perImage)
+}
+
+/** The size and quality of an image as one word: `1024x1024/high`. What the caller leaves to the model is `auto`. */
+export function imageClassOf(size: string | undefined, quality: string | undefined): string {
+  return `${size ?? 'auto'}/${quality ?? 'auto'}`
+}
+
+/** The price of the first row that fits. A class with `auto` may be any, so that it has the highest. */
+function imagePriceOf(imageClass: string, prices: Price['madeImages'] = []): Money | undefined {
+  const [size = 'auto', quality = 'auto'] = imageClass.split('/')
+  const fits = (wanted: string, own: string | undefined): boolean =>
+    own === undefined || own === wanted || wanted === 'auto'
+  const fitting = prices.filter((row) => fits(size, row.size) && fits(quality, row.quality))
+  if (size !== 'auto' && quality !== 'auto') return fitting[0]?.cost
+  return fitting.reduce<Money | undefined>(
+    (highest, { cost }) => (highest === undefined || cost > highest ? cost : highest),
+    undefined,
+  )
 }
 
 /** Sound is priced by the hour and measured in milliseconds. Its cost is rounded once, together with that of the tokens. */
-function withSound(exact: Exact, ms: number, { hours, minimumSeconds = 0 }: Price): Money | undefined {
+function withSound(exact: Exact, ms: number, price: Price): Money | undefined {
+  const { hours } = price
   if (hours === undefined) return undefined
-  const sound = BigInt(Math.max(ms, minimumSeconds * 1000)) * hours
+  const sound = BigInt(chargedMs(ms, price)) * hours
   return money((BigInt(exact) * MS_PER_HOUR + sound + SOUND_PER_NANO / 2n) / SOUND_PER_NANO)
+}
+
+/** The milliseconds of sound that a vendor charges for: whole seconds where it rounds, and never less than its minimum. */
+function chargedMs(ms: number, { minimumSeconds = 0, secondRounding }: Price): number {
+  const seconds = ms / 1000
+  const rounded =
+    secondRounding === undefined ? ms : 1000 * Math[secondRounding === 'up' ? 'ceil' : 'round'](seconds)
+  return Math.max(rounded, minimumSeconds * 1000)
 }

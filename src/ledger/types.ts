@@ -23,6 +23,12 @@ export interface Usage {
   readonly imagePrompt?: number | undefined
   /** Number of images in the prompt, when the price is per image. */
   readonly images?: number | undefined
+  /** Rerank: search units, when the price is per unit. */
+  readonly searchUnits?: number | undefined
+  /** Number of images that were made, when the price is per image. */
+  readonly madeImages?: number | undefined
+  /** Their size and quality, as `imageClassOf` writes them. */
+  readonly imageClass?: string | undefined
 }
 
 /** No usage at all. */

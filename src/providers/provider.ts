@@ -2,6 +2,7 @@ import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
+import type { StreamedBody } from './streamed-body.ts'
 import type { RequestRulesName } from './request-rules/index.ts'
 import type { UsageShape } from './usage-shape.ts'
 
@@ -28,6 +29,8 @@ export interface Quirks {
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** The formats in which it gives transcripts; any by default. */
+  readonly transcriptFormats?: readonly string[] | undefined
   /** It is another instance of this broker, which understands the headers of a cascade. */
   readonly speaksCascade?: boolean | undefined
   /** How its usage objects deviate from OpenAI's. */
@@ -99,11 +102,39 @@ export interface ProviderDefinition {
 }
 
 /** The kind of a request, which decides its path at the provider. */
-export type ProviderRoute = 'chat' | 'completions' | 'embeddings'
+export type ProviderRoute =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'speech'
+  | 'transcriptions'
+  | 'translations'
+  | 'rerank'
+  | 'moderations'
+  | 'images'
+  | 'images/generations'
+  | 'images/edits'
+  | 'images/variations'
+
+/** How a request whose content or response is not JSON alone is sent, and what its response may be. */
+export interface MediaExchange {
+  /** The form that is sent in place of the JSON body. */
+  readonly form?: MediaForm | undefined
+  /** The response is sound: JSON in its place is a failure. */
+  readonly expectsSound?: boolean | undefined
+  /** The `type` that ends a stream of events. A stream that ends without one has failed. */
+  readonly lastEvents: readonly string[]
+}
+
+/** A form whose bytes are read from a file while they are sent. */
+export interface MediaForm extends StreamedBody {
+  readonly contentType: string
+}
 
 /** A request to a provider. */
 export interface ProviderRequest {
   readonly route: ProviderRoute
+  readonly media?: MediaExchange | undefined
   /** The caller's body; everything passes through but the fields that must differ for the provider. */
   readonly body: JsonBody
   /** The provider's own name for the model. */
@@ -132,6 +163,13 @@ export interface ProviderRequest {
  */
 export interface ResponseHandler {
   onChunk(json: string, parsed: ChatChunk): void
+  /**
+   * Of a response that is not JSON: bytes as they come, sound or server-sent events, with the provider's content type. They
+   * are only valid during the call. `onEnd` follows.
+   */
+  onBytes?(bytes: Uint8Array, contentType: string): void
+  /** An event whose bytes `onBytes` passes on: it may report the usage. */
+  onEvent?(parsed: ChatChunk): void
   onResponse(json: string, parsed: ChatChunk): void
   /** The response is complete. */
   onEnd(): void
@@ -174,6 +212,8 @@ export interface Provider {
   readonly company?: Company | undefined
   /** Maximum number of inputs of one embedding request; absent when unknown. */
   readonly maxInputs?: number | undefined
+  /** The formats in which it gives transcripts; any when absent. */
+  readonly transcriptFormats?: readonly string[] | undefined
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker

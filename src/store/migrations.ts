@@ -1,4 +1,4 @@
-import { apiKeys } from './migrations/api-keys-0001.ts'
+import { apiKeys } from './migrations/api-keys/api-keys-0001.ts'
 import { holdsAndEntries } from './migrations/0001-holds-and-entries.ts'
 import { providerPriority } from './migrations/0002-provider-priority.ts'
 import { keptAnswers } from './migrations/0003-kept-answers.ts'
@@ -6,6 +6,7 @@ import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
+import { unitsOfMedia } from './migrations/0012-units-of-media.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
 import { refusedRequests } from './migrations/0009-refused-requests.ts'
 import { mothers } from './migrations/0013-mothers.ts'
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly string[] = [
   refusedRequests,
   mothers,
   cascade,
+  unitsOfMedia,
 ]
 
 /** The migrations of `apikeys.db`. */

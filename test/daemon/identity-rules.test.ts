@@ -13,10 +13,11 @@ import { json } from '../support/scripted-upstream.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 /**
- * `open`: the same for anyone; `inference`: does something for its caller; `own`: the caller's own figures; `offered`: what the
+ * `open`: the same for anyone; `inference`: does something for its caller; `media`: the same with a model that
+ * is not offered here; `own`: the caller's own figures; `offered`: what the
  * caller may request; `admin`: refused to callers.
  */
-type Rule = 'open' | 'inference' | 'own' | 'offered' | 'admin'
+type Rule = 'open' | 'inference' | 'media' | 'own' | 'offered' | 'admin'
 
 const REST_RULES: Readonly<Record<string, Rule>> = {
   'POST /chat/completions': 'inference',
@@ -24,6 +25,15 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'POST /embeddings': 'inference',
   'POST /messages': 'inference',
   'POST /messages/count_tokens': 'offered',
+  'POST /audio/speech': 'media',
+  'POST /audio/transcriptions': 'media',
+  'POST /audio/translations': 'media',
+  'POST /rerank': 'media',
+  'POST /moderations': 'media',
+  'POST /images/generations': 'media',
+  'POST /images': 'media',
+  'POST /images/edits': 'media',
+  'POST /images/variations': 'media',
   'POST /explain': 'offered',
   'POST /quote': 'offered',
   'GET /models': 'offered',
@@ -115,6 +125,11 @@ const BODIES: Readonly<Record<string, object>> = {
   '/chat/completions': { model: 'm', messages },
   '/completions': { model: 'm', prompt: 'hi' },
   '/embeddings': { model: 'e', input: 'hi' },
+  '/audio/speech': { model: 'tts', input: 'hi', voice: 'alloy' },
+  '/rerank': { model: 'r', query: 'hi', documents: ['a'] },
+  '/moderations': { input: 'hi' },
+  '/images': { model: 'i', prompt: 'hi' },
+  '/images/generations': { model: 'i', prompt: 'hi' },
   '/messages': { model: 'm', max_tokens: 10, messages },
   '/messages/count_tokens': { model: 'm', messages },
   '/explain': { model: 'm', messages },
@@ -308,7 +323,7 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       const [entry] = [...broker.daemon.services.ledger.entries({ limit: 1 })]
       expect([name, entry?.caller]).toEqual([name, { ip: 'local', context: undefined, token: two.id }])
     }
-    for (const { name, send } of withRule('inference')) {
+    for (const { name, send } of withRule('inference', 'media')) {
       const response = await send({ authorization: 'Bearer hb-unknown' })
       expect([name, isRefused(response)]).toEqual([name, true])
     }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { MODEL_KINDS } from '../../base/model-kinds.ts'
 import {
   checked,
   flag,
@@ -29,6 +30,8 @@ const rates = {
 
 const tier = record({ above_input_tokens: wholeNumber(1), ...rates })
 
+const imagePrice = record({ size: text.optional(), quality: text.optional(), each_cost: usd('image') })
+
 const backendRecord = record({
   provider: textThat(providerNameError),
   model_id: text,
@@ -37,9 +40,12 @@ const backendRecord = record({
   request_cost: usd('request').optional(),
   each_image_cost: usd('picture').optional(),
   character_cost: usd('million characters').optional(),
+  search_unit_cost: usd('search unit').optional(),
+  made_image_costs: listOf(imagePrice).optional(),
   minute_cost: usd('minute').optional(),
   hour_cost: usd('hour').optional(),
   minimum_seconds: wholeNumber(1).optional(),
+  second_rounding: oneOf(['up', 'nearest']).optional(),
   tiers: listOf(tier).optional(),
   price_source: text.optional(),
   price_date: textThat(dateError).optional(),
@@ -51,7 +57,7 @@ const backend = checked(backendRecord, checkBackend)
 
 const modelRecord = record({
   display_name: text.optional(),
-  kind: oneOf(['chat', 'embedding', 'speech', 'transcription']).optional(),
+  kind: oneOf(MODEL_KINDS).optional(),
   tier: text.optional(),
   capabilities: listOf(text).optional(),
   context_window: wholeNumber(1).optional(),

@@ -58,6 +58,9 @@ const NAMES: readonly (readonly [RegExp, ModelKind])[] = [
   [/embed/i, 'embedding'],
   [/whisper|transcribe/i, 'transcription'],
   [/tts|playai|orpheus/i, 'speech'],
+  [/rerank/i, 'rerank'],
+  [/moderation/i, 'moderation'],
+  [/^(gpt-image|chatgpt-image|dall-e)/i, 'image'],
 ]
 
 function kindOf(id: string): ModelKind {

@@ -95,6 +95,7 @@ const KINDS: readonly (readonly [string, ModelKind])[] = [
   ['embeddings', 'embedding'],
   ['speech', 'speech'],
   ['transcription', 'transcription'],
+  ['rerank', 'rerank'],
 ]
 
 function kindOf(outputs: readonly string[]): ModelKind | undefined {

@@ -1,3 +1,4 @@
+import { MODEL_KINDS } from '../../base/model-kinds.ts'
 import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 
@@ -27,7 +28,7 @@ export function modelsCommand(cli: Cli): Command {
     .option('-a, --all', 'also models whose providers have no key here')
     .option('--can <capability>', 'only models that can do this: vision, tool_calling, reasoning …')
     .option('--provider <name>', 'only models that this provider offers')
-    .addOption(new Option('--kind <kind>', 'only models of this kind').choices(KINDS))
+    .addOption(new Option('--kind <kind>', 'only models of this kind').choices(MODEL_KINDS))
     .option('--context <tokens>', 'only models with at least this context window: 128k, 1M', parseTokenCount)
     .option(
       '--max-price <amount>',
@@ -53,7 +54,6 @@ export function modelsCommand(cli: Cli): Command {
     .addCommand(refreshModelsCommand(cli))
 }
 
-const KINDS = ['chat', 'embedding', 'speech', 'transcription'] as const
 const ORDERS = ['price', 'context', 'name'] as const
 
 interface Filters {

@@ -1,3 +1,6 @@
+import { join } from 'node:path'
+import type { Config } from '../../config/config.ts'
+import { createUploadSpool, type UploadSpool } from '../../runtime/upload-spool.ts'
 import { createConcurrencyLimit } from '../../inference/admission/concurrency-limit.ts'
 import { createHedgePolicy } from '../../inference/admission/hedge-budget.ts'
 import { createInFlight } from '../../inference/admission/in-flight.ts'
@@ -88,7 +91,7 @@ export async function buildServices(
   }
   return {
     admin: { ...inference, ledger, limits, refused, modelLists: registry.lists, health, tools: configured },
-    http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) },
+    http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests), uploads: uploadsOf(config) },
     replay: {
       idempotency: reading(store.path, () =>
         createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
@@ -101,4 +104,9 @@ export async function buildServices(
     tools,
     metrics,
   }
+}
+
+function uploadsOf({ dataDir, uploadLimitBytes, spoolLimitBytes }: Config): UploadSpool {
+  const limits = { maxFileBytes: uploadLimitBytes, maxTotalBytes: spoolLimitBytes }
+  return createUploadSpool({ folder: join(dataDir, 'uploads'), ...limits })
 }

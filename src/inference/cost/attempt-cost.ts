@@ -5,14 +5,14 @@ import { addUsage } from '../../ledger/usage/add-usage.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import { estimateUsage } from './estimate-usage.ts'
 import { maxAttemptUsage, type GrantedRequest } from '../budget/affordable-candidates.ts'
-import type { UsageCeiling, UsageMeter, UsageReading } from '../usage/usage-meter.ts'
+import type { Meter, UsageCeiling, UsageReading } from '../usage/usage-meter.ts'
 import { bindingCost, reconcileEstimate, reconcileCost, type CostInput } from './reconcile-cost.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** An attempt as far as its cost is concerned. */
 export interface ChargingAttempt {
   readonly endpoint: Endpoint
-  readonly meter: UsageMeter
+  readonly meter: Meter
   /** The provider's own figure of the cost is what we are billed; otherwise it is usage times price. */
   readonly reportsCost: boolean
   readonly granted: GrantedRequest

@@ -1,5 +1,5 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import type { UsageCeiling, UsageMeter, UsageReading } from '../usage/usage-meter.ts'
+import type { Meter, UsageCeiling, UsageReading } from '../usage/usage-meter.ts'
 import { promptTextOf, type PromptText } from '../usage/prompt-text.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
@@ -19,7 +19,7 @@ const MAX_PER_REQUEST = 16
  * tokenizer narrows the bounds: another one may be off by any factor.
  */
 export async function estimateUsage(
-  meter: UsageMeter,
+  meter: Meter,
   ceiling: UsageCeiling,
   { body, model }: { readonly body: JsonBody; readonly model: string },
   counter: TokenCounter | undefined,
@@ -81,7 +81,7 @@ function narrowerBounds(
   { text, received, completion }: Counted,
   prompt: PromptText,
   ceiling: UsageCeiling,
-  meter: UsageMeter,
+  meter: Meter,
 ): NarrowerBounds {
   const { messages, texts, extras } = prompt
   const templateTokens = messages === 0 ? 0 : messages * MAX_PER_MESSAGE + MAX_PER_REQUEST

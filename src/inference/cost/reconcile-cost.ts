@@ -153,13 +153,22 @@ function priced(
 }
 
 /** As if the whole prompt came from a cache. */
-function cheapestCost({ prompt, completion, images }: Usage, price: Price): Money | undefined {
-  return minCostOf({ minPromptTokens: prompt, minCompletionTokens: completion, images }, price)
+function cheapestCost({ prompt, completion, ...units }: Usage, price: Price): Money | undefined {
+  return minCostOf({ ...units, minPromptTokens: prompt, minCompletionTokens: completion }, price)
 }
 
 /** As if all tokens were of the most expensive kind. */
-function mostExpensiveCost({ prompt, completion, images }: Usage, price: Price): Money | undefined {
-  const bounds = { maxPromptTokens: prompt, maxCompletionTokens: completion, maxImages: images }
+function mostExpensiveCost(usage: Usage, price: Price): Money | undefined {
+  const bounds = {
+    maxPromptTokens: usage.prompt,
+    maxCompletionTokens: usage.completion,
+    maxCharacters: usage.characters,
+    maxSoundMs: usage.soundMs,
+    maxImages: usage.images,
+    maxSearchUnits: usage.searchUnits,
+    maxMadeImages: usage.madeImages,
+    imageClass: usage.imageClass,
+  }
   return maxCostOf(bounds, price)
 }
 

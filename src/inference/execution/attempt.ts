@@ -14,7 +14,7 @@ import type { BatchResponseHandler } from '../request/embedding-batches.ts'
 import type { ResponseFormatter } from '../response/response-formatter.ts'
 import { verbatimFormatter } from '../response/formats/verbatim-response.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
-import type { UsageMeter } from '../usage/usage-meter.ts'
+import type { Meter } from '../usage/usage-meter.ts'
 import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
 import { AttemptFacts, boundsBesides, lastChunkOf, shapeFor } from './attempt-response.ts'
@@ -41,7 +41,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   readonly #resumption: Resumption | undefined
   readonly body: JsonBody
   readonly #startedAt: number
-  #createdMeter: UsageMeter | undefined
+  #createdMeter: Meter | undefined
   #createdFormatter: ResponseFormatter | undefined
   #call: ProviderCall | undefined
   #resolve: ((outcome: AttemptOutcome) => void) | undefined
@@ -73,7 +73,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     this.#startedAt = record.elapsedMs
   }
 
-  get meter(): UsageMeter {
+  get meter(): Meter {
     return (this.#createdMeter ??= this.#shared.request.kind.createMeter(
       this.body,
       this.endpoint,
@@ -88,7 +88,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #createFormatter(): ResponseFormatter {
     const { displayName } = this.#provider
     const isResumption = this.#resumption !== undefined
-    if (this.#isVerbatim) return verbatimFormatter(shapeFor(this.#shared), boundsBesides(this.#shared.record))
+    if (this.#isVerbatim && this.#shared.request.kind.formatsRouters !== true)
+      return verbatimFormatter(shapeFor(this.#shared), boundsBesides(this.#shared.record))
     const facts = new AttemptFacts(this, this.#shared, displayName, isResumption)
     return this.#shared.request.kind.createFormatter(facts)
   }
@@ -322,7 +323,28 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     if (this.#state === 'draining') return
     this.#noteId(answer)
     this.#begin()
+    this.#setHead(undefined)
     this.#shared.sink.respond(this.#formatter.formatResponse(json, answer))
+  }
+
+  onBytes(bytes: Uint8Array, contentType: string): void {
+    if (this.#state === 'draining') return
+    if (this.#state === 'waiting') {
+      // The provider has begun, and charges.
+      this.meter.watch(NOTHING_NEW)
+      this.#begin()
+      this.#setHead(contentType)
+    }
+    if (this.#shared.sink.bytes?.(bytes) === false) this.#call?.pause()
+  }
+
+  onEvent(event: ChatChunk): void {
+    this.meter.watch(event)
+  }
+
+  #setHead(contentType: string | undefined): void {
+    const formatter = this.#formatter
+    if (formatter.head !== undefined) this.#shared.sink.setHead?.(formatter.head(contentType))
   }
 
   onEnd(): void {
@@ -422,6 +444,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     return this.#state === 'abandoned'
   }
 }
+
+const NOTHING_NEW: ChatChunk = {}
 
 /** Whether a chunk brings more text without an end. */
 function goesOn(chunk: ChatChunk): boolean {

@@ -2,6 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
+import type { ResponseHead } from '../response/response-formatter.ts'
 import type { ResponseSource } from '../response/response-sink.ts'
 
 /** A response as it was sent, to be sent again. Serialized as it is into the table `kept_answers`. */
@@ -11,6 +12,10 @@ export interface StoredResponse {
   readonly streamed: boolean
   /** The chunks of a stream, or the one unstreamed response. */
   readonly pieces: readonly string[]
+  /** Of a response that is not JSON of ours. */
+  readonly head?: ResponseHead | undefined
+  /** The pieces are bytes in base64. */
+  readonly isBytes?: boolean | undefined
   /** The error that a stream broke off with. */
   readonly broken?: { readonly error: BrokerError; readonly about: ResponseSource } | undefined
 }

@@ -7,8 +7,8 @@ import type { ProviderCall, Provider, ProviderRoute, ProviderRequest } from '../
 import type { UsageShape } from '../../providers/usage-shape.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ResponseInfo, ResponseFormatter } from '../response/response-formatter.ts'
+import type { Meter } from '../usage/usage-meter.ts'
 import type { ResponseShape } from '../response/response-shape.ts'
-import type { UsageMeter } from '../usage/usage-meter.ts'
 import type { BatchResponseHandler } from './embedding-batches.ts'
 
 /** Who sent a request, and the app that it was sent with. */
@@ -50,7 +50,7 @@ export interface InferenceRequest {
 }
 
 /**
- * A kind of request: chat, completion, embedding. Each kind is one file in `inference/` whose class implements this, with
+ * A kind of request: chat, completion, embedding, speech, transcription. Each kind is one file in `inference/` whose class implements this, with
  * what it has to know of its request; the pipeline knows nothing else of it.
  */
 export interface InferenceKind {
@@ -58,12 +58,14 @@ export interface InferenceKind {
   readonly name: ModelKind
   /** The provider's API that serves it. */
   readonly route: ProviderRoute
+  /** It formats the responses of routers, too, which otherwise pass as they are. */
+  readonly formatsRouters?: boolean | undefined
   /** The maximum that one attempt at an endpoint can use. */
   maxUsage(endpoint: Endpoint): UsageBounds
   /** Whether the endpoint's model is known to reason, or not to; `undefined` when that is unknown. */
   reasons(endpoint: Endpoint): boolean | undefined
   /** A fresh meter for one attempt with this body at this endpoint, whose provider's usage objects have this shape. */
-  createMeter(body: JsonBody, endpoint: Endpoint, shape?: UsageShape): UsageMeter
+  createMeter(body: JsonBody, endpoint: Endpoint, shape?: UsageShape): Meter
   /** What puts the response of one attempt into the shape of the caller's API. */
   createFormatter(facts: ResponseInfo): ResponseFormatter
   /** Sends the request to a provider, in one call or in several. */

@@ -1,4 +1,5 @@
 import type { BrokerError } from '../../base/errors.ts'
+import type { ResponseHead } from './response-formatter.ts'
 import type { ResponseSink, ResponseSource, CallerWatcher } from './response-sink.ts'
 
 /** A sink that passes everything on to another sink. A sink that changes only some of it extends this class. */
@@ -31,6 +32,14 @@ export class ForwardingSink implements ResponseSink {
 
   setAttempted(endpoints: readonly string[]): void {
     this.target.setAttempted?.(endpoints)
+  }
+
+  setHead(head: ResponseHead): void {
+    this.target.setHead?.(head)
+  }
+
+  bytes(piece: Uint8Array): boolean {
+    return this.target.bytes?.(piece) ?? true
   }
 
   setLeftOut(names: readonly string[]): void {

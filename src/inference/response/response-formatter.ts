@@ -12,6 +12,17 @@ export interface ResponseFormatter {
   formatChunk(json: string, parsed: ChatChunk): string | undefined
   /** The chunk with the usage that ends a stream; `undefined` when there is none to send. */
   finalChunk(): string | undefined
+  /**
+   * The head of a response that is not JSON of ours. Called when the response begins; `contentType` is the provider's, of a
+   * response that passes as bytes.
+   */
+  head?(contentType: string | undefined): ResponseHead
+}
+
+/** What the response to the caller says about its content. */
+export interface ResponseHead {
+  readonly contentType: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** What the broker knows about a response that the provider's JSON does not have. */

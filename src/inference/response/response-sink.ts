@@ -1,4 +1,5 @@
 import type { BrokerError } from '../../base/errors.ts'
+import type { ResponseHead } from './response-formatter.ts'
 
 /** The model and the provider whose response broke off. */
 export interface ResponseSource {
@@ -30,6 +31,10 @@ export interface ResponseSink {
    * whose response has headers.
    */
   setAttempted?(endpoints: readonly string[]): void
+  /** The head of a response that is not JSON of ours. Called before the response begins. */
+  setHead?(head: ResponseHead): void
+  /** Writes bytes of a response that passes as it comes, after `setHead`. Returns false like `chunk`. */
+  bytes?(piece: Uint8Array): boolean
   /** Names of what the caller asked for and the endpoint that responds does not take. Called as `setAttempted` is. */
   setLeftOut?(names: readonly string[]): void
   /** Writes one chunk, as JSON. False when the caller is slow: `watcher.onDrain` is called when it can take more. */

@@ -1,3 +1,4 @@
+import type { UploadSpool } from '../../runtime/upload-spool.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
@@ -91,6 +92,8 @@ export interface ToolChats {
 /** What admits requests to the HTTP servers, before their bodies are read. */
 export interface HttpServices {
   readonly concurrencyLimit: ConcurrencyLimit
+  /** Keeps the files of requests; absent in workers, which forward forms to the primary. */
+  readonly uploads?: UploadSpool | undefined
 }
 
 /** Where responses are kept for repeats: in the primary alone, to which workers forward the requests that name them. */

@@ -1,5 +1,5 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import { USUAL_IMAGE_TOKENS } from './prompt-media.ts'
+import { USUAL_IMAGE_TOKENS } from './media/prompt-media.ts'
 import { promptTextOf } from './prompt-text.ts'
 import type { TokenCounter } from './token-counter.ts'
 import { CHARACTERS_PER_TOKEN, MESSAGE_TOKENS } from './token-ratio.ts'

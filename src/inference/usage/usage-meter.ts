@@ -7,7 +7,7 @@ import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
 import { parseWireUsage, usageIn } from '../../wire/openai/usage.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
-import { USUAL_IMAGE_TOKENS } from './prompt-media.ts'
+import { USUAL_IMAGE_TOKENS } from './media/prompt-media.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
 import { boundsIn, chargeOf, type ChargeBounds, type ReportedCharge } from './reported-charge.ts'
 import { readReportedUsage, type UsageDoubt } from './reported-usage.ts'
@@ -39,7 +39,10 @@ export interface UsageCeiling {
   readonly mayGoOn?: boolean | undefined
 }
 
-/** Measures the usage of one response from its chunks; the result can be read at any moment. */
+/** What measures the usage of one response; the result can be read at any moment. */
+export type Meter = Pick<UsageMeter, keyof UsageMeter>
+
+/** Measures the usage of one response from its chunks. */
 export class UsageMeter {
   readonly #body: JsonBody
   readonly #images: number

@@ -24,6 +24,7 @@ const CONSTANT: ReadonlyMap<string, SqlValue> = new Map([
     'context, token, referer, title, characters, sound_ms, cost_low_nano, cost_high_nano, upstream_cost_nano',
   ),
   ...constant(null, 'flag, error, adjusts, booked_at_ms, group_id, image_prompt_tokens, images'),
+  ...constant(null, 'search_units, made_images, image_class'),
   ...constant(
     0,
     'cache_write_tokens, audio_prompt_tokens, audio_completion_tokens, uncertain_nano, unpriced',

@@ -36,7 +36,15 @@ const FIRST_COLUMNS: readonly string[] = [
 ].flatMap((line) => line.split(', '))
 
 /** Columns that were added later. New ones go to the end, and none ever changes its position. */
-const LATER_COLUMNS: readonly string[] = ['answered_model', 'group_id', 'image_prompt_tokens', 'images']
+const LATER_COLUMNS: readonly string[] = [
+  'answered_model',
+  'group_id',
+  'image_prompt_tokens',
+  'images',
+  'search_units',
+  'made_images',
+  'image_class',
+]
 
 /** Every column of a row that its hash covers, in the order in which `rowValues` gives them. */
 export const ROW_COLUMNS: readonly string[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
@@ -98,6 +106,9 @@ export function rowValues(
     request.group ?? null,
     usage?.imagePrompt ?? null,
     usage?.images ?? null,
+    usage?.searchUnits ?? null,
+    usage?.madeImages ?? null,
+    usage?.imageClass ?? null,
   ]
 }
 
@@ -155,5 +166,8 @@ function usageFrom(row: Row): Usage {
     soundMs: maybeCount(row, 'sound_ms'),
     imagePrompt: maybeCount(row, 'image_prompt_tokens'),
     images: maybeCount(row, 'images'),
+    searchUnits: maybeCount(row, 'search_units'),
+    madeImages: maybeCount(row, 'made_images'),
+    imageClass: maybeText(row, 'image_class'),
   }
 }

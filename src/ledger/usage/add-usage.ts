@@ -16,6 +16,9 @@ export function addUsage(a: Usage, b: Usage): Usage {
     soundMs: addCounts(a.soundMs, b.soundMs),
     imagePrompt: addCounts(a.imagePrompt, b.imagePrompt),
     images: addCounts(a.images, b.images),
+    searchUnits: addCounts(a.searchUnits, b.searchUnits),
+    madeImages: addCounts(a.madeImages, b.madeImages),
+    imageClass: a.imageClass ?? b.imageClass,
   }
 }
 

@@ -65,6 +65,7 @@ export function createProvider(parts: ProviderParts): Provider {
     privacy: definition.privacy,
     company: definition.company,
     maxInputs: definition.quirks?.maxInputs,
+    transcriptFormats: definition.quirks?.transcriptFormats,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     refusedFields: rules.refusedFields,

@@ -4,8 +4,16 @@ import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
-import type { ResponseHandler, ProviderCall, ProviderDefinition, ProviderRequest } from '../provider.ts'
+import type {
+  MediaExchange,
+  MediaForm,
+  ResponseHandler,
+  ProviderCall,
+  ProviderDefinition,
+  ProviderRequest,
+} from '../provider.ts'
 import type { RequestRules } from '../request-rules/request-rules.ts'
+import type { StreamedBody } from '../streamed-body.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
 import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
 import {
@@ -18,6 +26,7 @@ import { responseAsChunk } from './openai-chat/response-as-chunk.ts'
 import { choicesOf } from './openai-chat/response-checks.ts'
 import type { EncodedRequest, EncodeFacts, ProviderProtocol, StreamConsumer } from './protocol.ts'
 import type { HeadersOf } from './request-headers.ts'
+import { createMediaReader } from './media/media-reader.ts'
 
 /** What all calls to one provider share. */
 export interface ProtocolCallParts extends ResponseTimeoutsParts {
@@ -88,7 +97,9 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
     const { upstream, headersOf } = this.#parts
     const encoded = this.#encode(permit)
     if (encoded === undefined) return
-    const { path, body, headers: more } = encoded
+    const { path, headers: more } = encoded
+    const form = this.#request.media?.form
+    const body = form === undefined ? encoded.body : this.#watched(form)
     const own = headersOf(permit.lease, this.#request)
     const headers = more === undefined ? own : [...own, ...more]
     this.#timeouts?.onSent()
@@ -96,7 +107,21 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
     this.#call = this.#sent
     if (this.#isPaused) this.#call.pause()
     // Built while the provider works, so that it is ready for the first bytes.
-    if (this.#request.stream) this.#stream = this.#createStreamReader()
+    if (this.#request.stream && this.#request.media === undefined) this.#stream = this.#createStreamReader()
+  }
+
+  /** As long as a body is being sent, the provider is not silent. */
+  #watched(form: MediaForm): StreamedBody {
+    const onPiece = (): void => this.#timeouts?.onSent()
+    return {
+      byteLength: form.byteLength,
+      async *read() {
+        for await (const piece of form.read()) {
+          onPiece()
+          yield piece
+        }
+      },
+    }
   }
 
   /** `undefined` when the protocol cannot carry the request, for which neither the key nor the endpoint is to blame. */
@@ -200,6 +225,8 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
   /** A stream is requested and comes, whatever its content type says, unless its first byte begins JSON or HTML. */
   #bodyFor(first: Uint8Array): BodyConsumer {
     if (this.#body !== undefined) return this.#body
+    const { media } = this.#request
+    if (media !== undefined) return (this.#body = this.#createMediaReader(media))
     const isStream = this.#request.stream && !beginsDocument(first)
     this.#body = (isStream ? this.#stream : undefined) ?? this.#createPlainReader()
     return this.#body
@@ -254,6 +281,32 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
       onChunk: (json, parsed) => this.#onChunk(json, parsed),
       onFinished: () => this.#timeouts?.onFinished(),
       onResumed: () => this.#timeouts?.onResumed(),
+      onEnd: () => this.#complete(),
+      onError: (error) => this.#fail(error),
+    })
+  }
+
+  #createMediaReader(exchange: MediaExchange): BodyConsumer {
+    const onFirst = (): void => {
+      if (this.#state === 'waiting') this.#onFirstByte()
+    }
+    const handler = this.#handler
+    return createMediaReader({
+      provider: this.#parts.provider,
+      exchange,
+      contentType: this.#contentType,
+      onBytes: (bytes, contentType) => {
+        onFirst()
+        handler.onBytes?.(bytes, contentType)
+      },
+      onEvent: (parsed) => {
+        onFirst()
+        handler.onEvent?.(parsed)
+      },
+      onResponse: (text, parsed) => {
+        onFirst()
+        handler.onResponse(text, parsed)
+      },
       onEnd: () => this.#complete(),
       onError: (error) => this.#fail(error),
     })

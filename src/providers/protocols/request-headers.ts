@@ -10,14 +10,25 @@ export function createHeaders(definition: ProviderDefinition, protocol: Provider
   const byKey: string[][] = []
   if (definition.quirks?.speaksOpenRouter === true)
     return (lease, request) => [
-      ...providerHeaders(definition, protocol.keyHeaders(lease.key)),
+      ...(request.media?.form === undefined ? jsonHeaders : formHeaders)(
+        definition,
+        protocol.keyHeaders(lease.key),
+      ),
       ...routerHeaders(request),
     ]
-  return (lease) => (byKey[lease.index] ??= providerHeaders(definition, protocol.keyHeaders(lease.key)))
+  return (lease, { media }) =>
+    media?.form === undefined
+      ? (byKey[lease.index] ??= jsonHeaders(definition, protocol.keyHeaders(lease.key)))
+      : formHeaders(definition, protocol.keyHeaders(lease.key))
 }
 
-function providerHeaders(definition: ProviderDefinition, keyHeaders: readonly string[]): string[] {
-  const headers = ['content-type', 'application/json', 'accept-encoding', 'identity']
+function jsonHeaders(definition: ProviderDefinition, keyHeaders: readonly string[]): string[] {
+  return ['content-type', 'application/json', ...formHeaders(definition, keyHeaders)]
+}
+
+/** Without the content type, which a form has of its own. */
+function formHeaders(definition: ProviderDefinition, keyHeaders: readonly string[]): string[] {
+  const headers = ['accept-encoding', 'identity']
   headers.push('user-agent', 'hero-aibroker')
   return [...headers, ...keyHeaders, ...Object.entries(definition.headers ?? {}).flat()]
 }

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream'
 import { Pool, ProxyAgent, errors, type Dispatcher } from 'undici'
 import { BrokerError } from '../../base/errors.ts'
+import { isStreamed, type StreamedBody } from '../streamed-body.ts'
 import type { BaseUrl } from './base-url.ts'
 import type { ProxyAddress } from './proxy/proxy-address.ts'
 import { resourceLimitError } from './resource-limits.ts'
@@ -21,7 +23,7 @@ export interface UpstreamRequest {
   readonly path: string
   /** Name, value, name, value… An array may be reused for other requests, but must not change after its first use. */
   readonly headers: string[]
-  readonly body: string | Uint8Array | undefined
+  readonly body: string | Uint8Array | StreamedBody | undefined
 }
 
 /** Called in order: `onHeaders`, `onData` any number of times, then exactly one of `onEnd` and `onError`. */
@@ -96,14 +98,19 @@ export function undiciUpstream(
         origin: base.origin,
         method: request.method,
         path: base.prefix + request.path,
-        headers: request.headers,
-        ...(request.body === undefined ? {} : { body: request.body }),
+        ...contentOf(request),
       }
       pool.dispatch(dispatched, call)
       return call
     },
     close: () => pool.close(),
   }
+}
+
+function contentOf({ headers, body }: UpstreamRequest): Pick<Dispatcher.DispatchOptions, 'headers' | 'body'> {
+  if (!isStreamed(body)) return { headers, ...(body === undefined ? {} : { body }) }
+  const length = ['content-length', String(body.byteLength)]
+  return { headers: [...headers, ...length], body: Readable.from(body.read(), { objectMode: false }) }
 }
 
 function proxyAgent(

@@ -21,6 +21,8 @@ export interface FastRoute {
   readonly renderError?: ErrorRenderer | undefined
   /** Admits requests before their bodies are read. */
   readonly limit: ConcurrencyLimit
+  /** Multipart forms reach its handler unread. */
+  readonly acceptsForms?: boolean | undefined
   /** Called with a request that `limit` refuses. */
   onRefused?(request: HttpRequest, refusal: unknown): void
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
@@ -77,8 +79,11 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
   })
 }
 
-function configOf({ renderError }: FastRoute): RouteConfig {
-  return renderError === undefined ? {} : { renderError }
+function configOf({
+  renderError,
+  acceptsForms = false,
+}: FastRoute): RouteConfig & { readonly acceptsForms: boolean } {
+  return renderError === undefined ? { acceptsForms } : { acceptsForms, renderError }
 }
 
 /** Admits or refuses a request before its body is read. */

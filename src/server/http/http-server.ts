@@ -22,6 +22,10 @@ import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether multipart forms reach the handler, unread. */
+    readonly acceptsForms?: boolean
+  }
   interface FastifyInstance extends ServerSettings {
     readonly fastPath: FastPath
   }
@@ -152,7 +156,14 @@ function acceptRawJson(server: FastifyInstance): void {
   for (const type of ['application/json', 'text/plain']) {
     server.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   }
+  server.addContentTypeParser('multipart/form-data', ({ routeOptions }, _payload, done) => {
+    const { acceptsForms } = routeOptions.config
+    done(acceptsForms === true ? null : new BrokerError('unsupported-media', READS_JSON))
+  })
 }
+
+const READS_JSON =
+  'this route reads JSON: send Content-Type: application/json (with curl: -H "Content-Type: application/json")'
 
 function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['reportBug'] {
   return ({ method, routeOptions }, thrown) =>
@@ -186,10 +197,7 @@ function fromFastify(thrown: unknown, bodyLimit: number): unknown {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new BrokerError('too-large', `the body is larger than this route reads (${bodyLimit} bytes)`)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new BrokerError(
-        'unsupported-media',
-        'this route reads JSON: send Content-Type: application/json (with curl: -H "Content-Type: application/json")',
-      )
+      return new BrokerError('unsupported-media', READS_JSON)
     default:
       if (thrown.statusCode === undefined || thrown.statusCode >= 500) return thrown
       return new BrokerError('bad-request', thrown.message, { cause: thrown })

@@ -18,6 +18,13 @@ import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader } from './inference/respond.ts'
 import type { BodyReader, InferenceRouteParts } from './inference/route-parts.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
+import { postImage, postModeration, postRerank, postSpeech } from './inference/media/json-routes.ts'
+import {
+  postImageEdit,
+  postImageVariation,
+  postTranscription,
+  postTranslation,
+} from './inference/media/form-routes.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
 import { MODEL_FILTERS } from './models/model-filters.ts'
@@ -60,6 +67,8 @@ interface PlainRoute extends RoutePlan {
 /** Calls a model, like nearly all requests, and so takes the fast path. */
 interface InferenceRoute extends RoutePlan {
   readonly method: 'POST'
+  /** It takes multipart forms, too, and reads them itself. */
+  readonly acceptsForms?: boolean | undefined
   readonly infer: InferenceRouteHandler
   /** How it talks to its clients, if not as the other routes below its prefix. */
   readonly shape?: ApiShape | undefined
@@ -88,6 +97,59 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary: 'A completion of the text in `prompt`, plain or streamed',
   },
   { method: 'POST', path: '/embeddings', infer: postEmbeddings, summary: 'Texts as vectors' },
+  {
+    method: 'POST',
+    path: '/audio/speech',
+    infer: postSpeech,
+    summary: 'A text, spoken: the sound as it comes, or as events with `stream_format: "sse"`',
+  },
+  {
+    method: 'POST',
+    path: '/audio/transcriptions',
+    infer: postTranscription,
+    acceptsForms: true,
+    summary: 'A sound, written down: a form with `file`, or OpenRouter’s JSON with `input_audio`',
+  },
+  {
+    method: 'POST',
+    path: '/audio/translations',
+    infer: postTranslation,
+    acceptsForms: true,
+    summary: 'A sound, written down in English',
+  },
+  {
+    method: 'POST',
+    path: '/rerank',
+    infer: postRerank,
+    summary: 'Documents, sorted by how well they fit a query; in Cohere’s, Jina’s and OpenRouter’s form',
+  },
+  {
+    method: 'POST',
+    path: '/moderations',
+    infer: postModeration,
+    summary: 'Texts and pictures, classified by what may not be said or shown',
+  },
+  {
+    method: 'POST',
+    path: '/images/generations',
+    infer: postImage,
+    summary: 'New images, as base64, or as events with `stream: true`',
+  },
+  { method: 'POST', path: '/images', infer: postImage, summary: 'The same under OpenRouter’s name' },
+  {
+    method: 'POST',
+    path: '/images/edits',
+    infer: postImageEdit,
+    acceptsForms: true,
+    summary: 'Images, changed as a prompt says: a form with `image` or `image[]`, and `mask`',
+  },
+  {
+    method: 'POST',
+    path: '/images/variations',
+    infer: postImageVariation,
+    acceptsForms: true,
+    summary: 'Variations of an image, at the providers that still make them',
+  },
   dialectRoute(anthropicMessages, {
     path: '/messages',
     summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
@@ -255,7 +317,7 @@ export function errorRendererAt(path: string): ErrorRenderer {
   return (prefix?.shape ?? OPENROUTER).renderError
 }
 
-export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody' | 'shape'> {
+export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody' | 'shape' | 'uploads'> {
   readonly http: HttpServices
   /** Wraps the handlers. */
   readonly wrap?: ((handle: FastRoute['handle']) => FastRoute['handle']) | undefined
@@ -267,15 +329,16 @@ export function addInferenceRoutes(
   prefixes: readonly RestPrefix[],
   { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
-  const parts = { services, replay, readBody: createBodyReader() }
+  const parts = { services, replay, readBody: createBodyReader(), uploads: http.uploads }
   const onRefused = (request: HttpRequest, refusal: unknown): void =>
     countRefusal(services.refusals, authenticate(request), refusal)
   for (const prefix of prefixes)
-    for (const { path, infer, shape = prefix.shape } of INFERENCE_ROUTES) {
+    for (const { path, infer, acceptsForms, shape = prefix.shape } of INFERENCE_ROUTES) {
       const handle = wrap((request, reply) => infer(request, reply, { ...parts, shape }))
       const { renderError } = shape
       addInferenceRoute(server, prefix.path + path, {
         limit: http.concurrencyLimit,
+        acceptsForms,
         renderError,
         onRefused,
         handle,

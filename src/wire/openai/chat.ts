@@ -137,6 +137,8 @@ export interface ChatChunk {
   readonly choices?: readonly ChatChoice[] | null | undefined
   /** The vectors of an embedding, which has no choices. */
   readonly data?: unknown
+  /** Of a rerank or a moderation. */
+  readonly results?: unknown
   readonly usage?: unknown
   readonly x_groq?: unknown
   readonly error?: unknown

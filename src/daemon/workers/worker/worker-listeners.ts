@@ -94,9 +94,9 @@ function buildWorkerListener(
   { services, http, sockets }: WorkerListenerParts,
 ): OpenWorkerListener {
   const forward = createForwarder(internalSocketPath(sockets, options.name))
-  const servedPaths = new Set(
-    prefixes.flatMap((prefix) => INFERENCE_ROUTES.map(({ path }) => prefix.path + path)),
-  )
+  // Files are kept in one process, the primary.
+  const served = INFERENCE_ROUTES.filter(({ acceptsForms }) => acceptsForms !== true)
+  const servedPaths = new Set(prefixes.flatMap((prefix) => served.map(({ path }) => prefix.path + path)))
   const server = createHttpServer({
     ...options,
     wrap: (serve) => (request, response) => {

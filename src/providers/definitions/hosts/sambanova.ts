@@ -9,7 +9,13 @@ export const sambanova: ProviderDefinition = {
   // nor keeps data; its terms only bind it not to train.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none', requestRules: 'sambanova' },
+  quirks: {
+    maxTokensField: 'max_tokens',
+    prefixMarker: 'none',
+    // https://docs.sambanova.ai/docs/en/api-reference/endpoints/create-transcription (2026-11)
+    transcriptFormats: ['json', 'text'],
+    requestRules: 'sambanova',
+  },
   sources: {
     baseUrl: ['https://docs.sambanova.ai/cloud/docs/get-started/overview', '2026-11'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],

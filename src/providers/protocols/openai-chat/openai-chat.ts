@@ -8,20 +8,33 @@ import { prepareRequest } from './openai-request.ts'
 import { choicesOf, parseResponse } from './response-checks.ts'
 import { StreamReader } from './stream-reader.ts'
 
-/** The path of each kind of request, and the list that its response must have. */
+/** The path of each kind of request, and the list that its response must have, if any. */
 const ROUTES = {
   chat: { path: '/chat/completions', list: 'choices' },
   completions: { path: '/completions', list: 'choices' },
   embeddings: { path: '/embeddings', list: 'data' },
-} as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
+  speech: { path: '/audio/speech', list: undefined },
+  transcriptions: { path: '/audio/transcriptions', list: undefined },
+  translations: { path: '/audio/translations', list: undefined },
+  rerank: { path: '/rerank', list: 'results' },
+  moderations: { path: '/moderations', list: 'results' },
+  images: { path: '/images', list: 'data' },
+  'images/generations': { path: '/images/generations', list: 'data' },
+  'images/edits': { path: '/images/edits', list: 'data' },
+  'images/variations': { path: '/images/variations', list: 'data' },
+} as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk | undefined }>
 
 /** OpenAI's chat completions, text completions and embeddings: https://platform.openai.com/docs/api-reference. */
 export const openAiChat: ProviderProtocol = {
   keyHeaders: (key) => (key === undefined ? [] : ['authorization', `Bearer ${key.reveal()}`]),
   encode(request, { definition, rules }) {
+    const { path } = ROUTES[request.route]
+    const form = request.media?.form
+    // The bytes of a form are sent as they come.
+    if (form !== undefined) return { path, body: '', headers: ['content-type', form.contentType] }
     const { body, leftOut, refusal } = prepareRequest(request, definition.quirks ?? {}, rules)
     if (refusal !== undefined) throw refusal
-    return { path: ROUTES[request.route].path, body, leftOut }
+    return { path, body, leftOut }
   },
   createStreamReader: (handler) => new StreamReader(handler),
   readResponse: (body, expected) => {

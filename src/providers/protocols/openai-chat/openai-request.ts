@@ -64,7 +64,8 @@ export function prepareRequest(
   const request = fromOtherDialect(received, quirks, changes)
   const { fields, leftOut } = changes
   fields.set('model', JSON.stringify(request.modelId))
-  if (request.stream && quirks.refusesStreamOptions !== true) requestUsage(request, fields)
+  if (request.stream && request.media === undefined && quirks.refusesStreamOptions !== true)
+    requestUsage(request, fields)
   if (quirks.refusesStreamOptions === true) fields.set('stream_options', undefined)
   if (quirks.speaksOpenRouter === true) prepareForRouter(request, fields)
   else prepareForProvider(request, quirks, rules, changes)

@@ -12,7 +12,7 @@ export interface ExpectedResponse {
   /** For error messages. */
   readonly provider: string
   /** The list that the response must have. */
-  readonly list: 'choices' | 'data'
+  readonly list: keyof ChatChunk | undefined
   /** How many choices were requested. */
   readonly choices: number
 }
@@ -32,7 +32,7 @@ export function parseResponse(
     )
   const error = errorInside(response)
   if (error !== undefined) return errorOfObject(provider, error)
-  const items = response[list]
+  const items = list === undefined ? undefined : response[list]
   if (!Array.isArray(items) || items.length === 0)
     return invalid(`${provider} sent a response without ${list}`, provider, body)
   return list === 'choices' && items.length > maxChoices(choices) ? tooManyChoices(provider) : response

@@ -3,7 +3,8 @@ import { asBrokerError, type BrokerError } from '../../../base/errors.ts'
 import type { Timed, DeadlineTimer } from '../timeouts.ts'
 import type { Connector, SocketHandler } from './connect.ts'
 import type { CallHost, HttpCall } from './http-call.ts'
-import { writeRequest } from './request-writer.ts'
+import { isStreamed, type StreamedBody } from '../../streamed-body.ts'
+import { writeRequest, writeStreamed } from './request-writer.ts'
 import { BrokenResponse, type ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseParts } from './response-reader.ts'
 import {
@@ -66,6 +67,8 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
   /** A response was read on it before. */
   #isReused = false
   #isPaused = false
+  /** The body of the request is still being read and sent. */
+  #isUploading = false
   #keepMs = 0
   /** When the current wait has taken too long; `Infinity` while nothing is waited for. */
   #dueMs: number
@@ -179,8 +182,23 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
     if (this.#isReused) this.#staleUntilMs = this.#parts.timer.in(MAX_STALE_MS)
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
-    this.#isUnsent = writeRequest(this.#socket, call.head, call.body)
+    const { body } = call
+    this.#isUnsent = writeRequest(this.#socket, call.head, isStreamed(body) ? undefined : body)
     call.wasSent = !this.#isUnsent
+    if (isStreamed(body) && !this.#isUnsent) this.#upload(call, body)
+  }
+
+  /** A response may come, and be read to its end, before the whole body was sent. */
+  #upload(call: HttpCall, body: StreamedBody): void {
+    this.#isUploading = true
+    writeStreamed(this.#socket, body, () => this.#call === call).then(
+      (isSent) => {
+        if (isSent) this.#isUploading = false
+      },
+      (error: unknown) => {
+        if (this.#call === call) this.#fail(asBrokerError(error))
+      },
+    )
   }
 
   /** From now on the next sign of the provider is waited for. */
@@ -193,7 +211,8 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
   #finish(call: HttpCall, isClean: boolean): void {
     this.#detach(call)
     // A provider may respond before it has read the whole request; the unsent rest would begin the next request.
-    if (isClean && this.#keepMs > 0 && this.#socket.writableLength === 0) this.#keep()
+    const isSent = !this.#isUploading && this.#socket.writableLength === 0
+    if (isClean && this.#keepMs > 0 && isSent) this.#keep()
     else this.close()
     call.end()
   }

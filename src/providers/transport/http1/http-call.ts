@@ -1,5 +1,5 @@
 import { asBrokerError, type BrokerError } from '../../../base/errors.ts'
-import type { UpstreamCall, UpstreamHandler } from '../upstream.ts'
+import type { UpstreamCall, UpstreamHandler, UpstreamRequest } from '../upstream.ts'
 
 /** What a call runs on (a connection) or waits in (the pool's queue). */
 export interface CallHost {
@@ -12,7 +12,7 @@ export interface CallHost {
 /** One request in flight, between the connection and its handler. The handler gets exactly one end. */
 export class HttpCall implements UpstreamCall {
   readonly head: string
-  readonly body: string | Uint8Array | undefined
+  readonly body: UpstreamRequest['body']
   readonly handler: UpstreamHandler
   host: CallHost | undefined
   wasSent = false
@@ -21,7 +21,7 @@ export class HttpCall implements UpstreamCall {
   #isOver = false
   #isPaused = false
 
-  constructor(head: string, body: string | Uint8Array | undefined, handler: UpstreamHandler) {
+  constructor(head: string, body: UpstreamRequest['body'], handler: UpstreamHandler) {
     this.head = head
     this.body = body
     this.handler = handler

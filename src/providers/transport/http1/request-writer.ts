@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { BrokerError } from '../../../base/errors.ts'
+import { isStreamed, type StreamedBody } from '../../streamed-body.ts'
 import type { UpstreamRequest } from '../upstream.ts'
 import type { Connector } from './connect.ts'
 
@@ -33,7 +34,12 @@ export function requestHead(request: UpstreamRequest, target: RequestTarget, pre
   const start = knownStart(request, target.host, prefix) ?? checkedStart(request, target, prefix)
   return body === undefined && method === 'GET'
     ? `${start}\r\n`
-    : `${start}content-length: ${body === undefined ? 0 : Buffer.byteLength(body)}\r\n\r\n`
+    : `${start}content-length: ${lengthOf(body)}\r\n\r\n`
+}
+
+function lengthOf(body: UpstreamRequest['body']): number {
+  if (body === undefined) return 0
+  return isStreamed(body) ? body.byteLength : Buffer.byteLength(body)
 }
 
 /** The text written for an array of headers. A provider reuses its array, which saves 1 µs per request. */
@@ -99,6 +105,33 @@ export function writeRequest(socket: Socket, head: string, body: string | Uint8A
   } else if (isAscii(body)) socket.write(head + body, 'latin1')
   else socket.write(joinedBytes(head, typeof body === 'string' ? Buffer.from(body) : body))
   return socket.errored !== null
+}
+
+/**
+ * Sends a body piece by piece, no faster than the provider reads. Resolves with true once the system has all of it, with false
+ * when the request was given up before. Rejects when the body has another length than it stated.
+ */
+export async function writeStreamed(
+  socket: Socket,
+  body: StreamedBody,
+  isWanted: () => boolean,
+): Promise<boolean> {
+  let left = body.byteLength
+  for await (const piece of body.read()) {
+    if (!isWanted() || socket.destroyed) return false
+    left -= piece.length
+    if (left < 0) break
+    // The bytes of a piece are reused for the next one, so that this one has to be on its way.
+    await new Promise<void>((resolve) => {
+      socket.once('close', resolve)
+      socket.write(piece, () => {
+        socket.off('close', resolve)
+        resolve()
+      })
+    })
+  }
+  if (left !== 0) throw unsendable('its body has another length than it stated')
+  return isWanted()
 }
 
 /** An ASCII text can be written as latin1, like a head. */

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { anthropicMessages } from '../../../dialects/anthropic/anthropic.ts'
-import { selectFor } from '../../../inference/select-candidates.ts'
+import { selectFor } from '../../../inference/candidates/select-candidates.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { countPrompt } from '../../../inference/usage/count-prompt.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../base/clock.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 import { generationId } from '../../../base/ids.ts'
+import type { ResponseHead } from '../../../inference/response/response-formatter.ts'
 import type {
   ResponseSink,
   ResponseSource,
@@ -10,8 +11,9 @@ import type {
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
+import { BytesWriter } from './writers/bytes-writer.ts'
 import type { ApiShape, ResponseEvents } from '../shapes/api-shape.ts'
-import { ResponseWriter } from './response-writer.ts'
+import { ResponseWriter } from './writers/response-writer.ts'
 
 /** A stream that is silent for this long gets a keep-alive comment, so that no proxy in between closes it as dead. */
 const KEEP_ALIVE_MS = 10_000
@@ -47,6 +49,9 @@ export class HttpResponseSink implements ResponseSink {
   #attempted = ''
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
+  /** Of a response that is not JSON of ours. */
+  #head: ResponseHead | undefined
+  #bytes: BytesWriter | undefined
   #hasSentChunk = false
   #isSilent = false
   #cancelKeepAlive: () => void = () => undefined
@@ -94,6 +99,25 @@ export class HttpResponseSink implements ResponseSink {
     this.#attempted = asHeader(endpoints.join(', '))
   }
 
+  setHead(head: ResponseHead): void {
+    this.#head = head
+  }
+
+  bytes(piece: Uint8Array): boolean {
+    this.#bytes ??= this.#beginBytes()
+    return this.#bytes.write(piece, () => this.watcher?.onDrain())
+  }
+
+  #beginBytes(): BytesWriter {
+    this.#reply.hijack()
+    const { contentType = 'application/octet-stream', headers = {} } = this.#head ?? {}
+    return new BytesWriter(this.#raw, { contentType, headers: { ...headers, ...this.#ownHeaders() } })
+  }
+
+  #ownHeaders(): Record<string, string> {
+    return { ...this.#headers, ...this.#idHeaders(), 'x-aibroker-tried': this.#attempted }
+  }
+
   setLeftOut(names: readonly string[]): void {
     this.#headers = { ...this.#headers, 'x-aibroker-left-out': asHeader(names.join(', ')) }
   }
@@ -139,8 +163,13 @@ export class HttpResponseSink implements ResponseSink {
   }
 
   respond(json: string): void {
-    const body = this.#events.body(json)
     this.#reply.hijack()
+    if (this.#head !== undefined) {
+      const { contentType, headers } = this.#head
+      const named = { ...headers, ...this.#ownHeaders(), 'content-type': contentType }
+      return this.#writer.sendBody(named, json)
+    }
+    const body = this.#events.body(json)
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
@@ -151,12 +180,14 @@ export class HttpResponseSink implements ResponseSink {
   }
 
   end(): void {
+    if (this.#bytes !== undefined) return this.#bytes.end()
     if (this.#writer.isComplete || this.#raw.writableEnded) return
     if (!this.#writer.hasBegun) this.#beginStream()
     this.#writer.endStream(this.#events.end())
   }
 
   fail(error: BrokerError, { model, provider }: ResponseSource): void {
+    if (this.#bytes !== undefined) return this.#bytes.fail(error)
     const broken = {
       id: this.id,
       object: this.#expected.object,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../../base/errors.ts'
 import { callerKey } from '../../../auth/caller.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
+import type { ResponseHead } from '../../../inference/response/response-formatter.ts'
 import { createReshaper } from '../../../inference/response/formats/verbatim-response.ts'
 import type { ResponseSource, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
@@ -16,12 +17,19 @@ import type { ApiShape } from '../shapes/api-shape.ts'
 import { inferencePathOf } from './requested-models.ts'
 import type { HttpResponseSink, ExpectedResponse } from './http-response-sink.ts'
 
-/** The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`. */
-export function idempotentRequestOf(request: HttpRequest): IdempotentRequest | undefined {
+/**
+ * The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`.
+ *
+ * @param body of a form, whatever its boundaries are.
+ */
+export function idempotentRequestOf(
+  request: HttpRequest,
+  body: () => Uint8Array | string = () => bytesOf(request),
+): IdempotentRequest | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
   const owner = [callerKey(authenticate(request)), inferencePathOf(request), key]
-  return { key: hash(JSON.stringify(owner)), body: hash(bytesOf(request)) }
+  return { key: hash(JSON.stringify(owner)), body: hash(body()) }
 }
 
 function hash(data: string | Uint8Array): string {
@@ -36,12 +44,20 @@ export function replayResponse(
   recorded: StoredResponse,
 ): void {
   reply.raw.setHeader('idempotent-replayed', 'true')
-  const { pieces, streamed, broken } = recorded
+  const { pieces, streamed, broken, head } = recorded
+  if (head !== undefined) sink.setHead(head)
+  if (recorded.isBytes === true) return replayBytes(sink, recorded)
   const [body = '{}'] = pieces
-  const reshape = createReshaper(responses, streamed)
+  // A head belongs to a response that is not JSON of ours and looks the same everywhere.
+  const reshape = head === undefined ? createReshaper(responses, streamed) : (text: string): string => text
   if (!streamed) return sink.respond(reshape(body))
   sink.prepare({ model: broken?.about.model ?? '', stream: streamed, object: 'chat.completion.chunk' })
   for (const piece of pieces) sink.chunk(reshape(piece))
+  return broken === undefined ? sink.end() : sink.fail(broken.error, broken.about)
+}
+
+function replayBytes(sink: HttpResponseSink, { pieces, broken }: StoredResponse): void {
+  for (const piece of pieces) sink.bytes(Buffer.from(piece, 'base64'))
   return broken === undefined ? sink.end() : sink.fail(broken.error, broken.about)
 }
 
@@ -55,6 +71,8 @@ export class RecordingSink extends ForwardingSink {
   #characters = 0
   readonly #turn: FirstClaim
   #response: StoredResponse | undefined
+  #head: ResponseHead | undefined
+  #isBytes = false
   /** Begins as soon as the response is complete, so that a repeat after a crash gets it. */
   #stored: Promise<void> | undefined
   #watcher: CallerWatcher | undefined
@@ -101,6 +119,17 @@ export class RecordingSink extends ForwardingSink {
     this.#sink.prepare(expected)
   }
 
+  override setHead(head: ResponseHead): void {
+    this.#head = head
+    super.setHead(head)
+  }
+
+  override bytes(piece: Uint8Array): boolean {
+    this.#isBytes = true
+    this.#record(Buffer.from(piece).toString('base64'))
+    return this.target.disconnected || super.bytes(piece)
+  }
+
   override chunk(json: string): boolean {
     this.#record(json)
     return this.target.disconnected || super.chunk(json)
@@ -112,20 +141,26 @@ export class RecordingSink extends ForwardingSink {
     else this.#pieces.push(json)
   }
 
+  #recorded(): StoredResponse {
+    const head = this.#head === undefined ? {} : { head: this.#head }
+    const bytes = this.#isBytes ? { isBytes: true } : {}
+    return { id: this.id, streamed: true, pieces: this.#pieces, ...head, ...bytes }
+  }
+
   override respond(json: string): void {
     this.#record(json)
-    this.#response = { id: this.id, streamed: false, pieces: this.#pieces }
+    this.#response = { ...this.#recorded(), streamed: false }
     if (!this.target.disconnected) super.respond(json)
   }
 
   override end(): void {
-    this.#response ??= { id: this.id, streamed: true, pieces: this.#pieces }
+    this.#response ??= this.#recorded()
     void this.#store(this.#response)
     if (!this.target.disconnected) super.end()
   }
 
   override fail(error: BrokerError, about: ResponseSource): void {
-    this.#response = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
+    this.#response = { ...this.#recorded(), broken: { error, about } }
     void this.#store(this.#response)
     if (!this.target.disconnected) super.fail(error, about)
   }

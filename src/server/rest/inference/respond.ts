@@ -1,6 +1,6 @@
 import { asBrokerError, withDetails, type BrokerError } from '../../../base/errors.ts'
 import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
-import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
+import { admitReplay, permitStoredResponse, type ReplayRequest } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { ReplayServices } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
@@ -11,6 +11,7 @@ import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
 import { requestedModels } from './requested-models.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import type { BodyReader, InferenceRouteParts } from './route-parts.ts'
 
 /**
@@ -22,15 +23,18 @@ export async function respond(
   reply: HttpReply,
   { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
+  own?: ReceivedBody,
 ): Promise<void> {
-  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
+  const received = own ?? jsonBodyOf(reply.request, shape)
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay, received)
   if (turn?.type === 'again')
-    return respondAgain(reply, { services, replay: turn.replay, shape }, turn.response)
+    return respondAgain(reply, { services, replay: turn.replay, shape, received }, turn.response)
   const sink = new HttpResponseSink(reply, shape, services.clock)
   try {
-    await (turn === undefined
-      ? (withResponseCache(reply, { services, replay, shape }, infer) ?? infer)(sink)
-      : respondIdempotently(sink, turn, infer))
+    const cached = received.isCacheable
+      ? withResponseCache(reply, { services, replay, shape }, infer)
+      : undefined
+    await (turn === undefined ? (cached ?? infer)(sink) : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
     const failure = forBroker(asBrokerError(error), reply.request)
@@ -42,6 +46,22 @@ export async function respond(
   }
 }
 
+/** What repeats of a request are recognized by, and what it requests. */
+export interface ReceivedBody {
+  readonly content: () => Uint8Array | string
+  query(): ReplayRequest['query']
+  /** Its responses may be cached. */
+  readonly isCacheable: boolean
+}
+
+function jsonBodyOf(request: HttpRequest, shape: ApiShape): ReceivedBody {
+  return {
+    content: () => bytesOf(request),
+    query: () => requestedModels(request, parseJsonBody(bytesOf(request)), shape),
+    isCacheable: true,
+  }
+}
+
 /** A broker below is told how many attempts at providers were made: none, unless the error says so. */
 function forBroker(error: BrokerError, { headers }: HttpRequest): BrokerError {
   const { metadata } = error.details
@@ -50,27 +70,26 @@ function forBroker(error: BrokerError, { headers }: HttpRequest): BrokerError {
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
-async function claimOf(reply: HttpReply, replay: ReplayServices) {
-  const repeatable = idempotentRequestOf(reply.request)
+async function claimOf(reply: HttpReply, replay: ReplayServices, { content }: ReceivedBody) {
+  const repeatable = idempotentRequestOf(reply.request, content)
   const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
 
 interface ReplayParts extends Pick<InferenceRouteParts, 'services' | 'shape'> {
   readonly replay: ReplayServices
+  readonly received: ReceivedBody
 }
 
 async function respondAgain(
   reply: HttpReply,
-  { services, replay, shape }: ReplayParts,
+  { services, replay, shape, received }: ReplayParts,
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
   response.catch(() => undefined)
-  const { request } = reply
-  const caller = authenticate(request)
-  const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
-  const admission = admitReplay({ caller, query }, services, replay)
+  const caller = authenticate(reply.request)
+  const admission = admitReplay({ caller, query: received.query() }, services, replay)
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)

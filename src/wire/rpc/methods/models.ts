@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MODEL_KINDS } from '../../../base/model-kinds.ts'
 
 import type { Method } from '../method.ts'
 import { count, usd } from '../units.ts'
@@ -46,7 +47,7 @@ const endpoint = z
 /** Far longer than any name. */
 const MAX_SEARCH_LENGTH = 1000
 
-const modelKind = z.enum(['chat', 'embedding', 'speech', 'transcription'])
+const modelKind = z.enum(MODEL_KINDS)
 
 const model = z
   .object({

@@ -1,4 +1,4 @@
-import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
+import { isObject, type JsonBody } from '../../../wire/json/json-body.ts'
 import {
   IMAGE_RULES,
   MAX_FILE_TOKENS_PER_BYTE,

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Endpoint } from '../../../src/catalog/catalog.ts'
-import { maxChatUsage, maxPromptUsage } from '../../../src/inference/budget/worst-case.ts'
-import { maxTextTokens, usualPromptTokens } from '../../../src/inference/usage/prompt-text.ts'
-import { jsonBodyOf, type JsonBody } from '../../../src/wire/json/json-body.ts'
+import type { Endpoint } from '../../../../src/catalog/catalog.ts'
+import { maxChatUsage, maxPromptUsage } from '../../../../src/inference/budget/worst-case.ts'
+import { maxTextTokens, usualPromptTokens } from '../../../../src/inference/usage/prompt-text.ts'
+import { jsonBodyOf, type JsonBody } from '../../../../src/wire/json/json-body.ts'
 
 const WINDOW = 1_000_000
 const base64 = (bytes: number): string => 'A'.repeat((bytes * 4) / 3)

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { addInferenceRoute } from '../../../../src/server/http/fast-path.ts'
-import type { HttpReply } from '../../../../src/server/http/node/request-types.ts'
-import { ResponseWriter } from '../../../../src/server/rest/inference/response-writer.ts'
-import { openServer, type OpenServer } from '../../http/open-server.ts'
-import { readToEnd } from '../../../support/raw-http.ts'
+import { addInferenceRoute } from '../../../../../src/server/http/fast-path.ts'
+import type { HttpReply } from '../../../../../src/server/http/node/request-types.ts'
+import { ResponseWriter } from '../../../../../src/server/rest/inference/writers/response-writer.ts'
+import { openServer, type OpenServer } from '../../../http/open-server.ts'
+import { readToEnd } from '../../../../support/raw-http.ts'
 
 let server: OpenServer
 let statuses: number[]

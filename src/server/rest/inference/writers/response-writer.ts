@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { FastResponse, type Headers } from '../../http/node/fast-response.ts'
+import { FastResponse, type Headers } from '../../../http/node/fast-response.ts'
 
 const LAST_CHUNK = '0\r\n\r\n'
 

@@ -1,13 +1,13 @@
-import { BrokerError } from '../base/errors.ts'
-import type { Caller } from '../auth/caller.ts'
-import type { Hop } from '../cascade/hop/read-hop.ts'
-import type { ExclusionLog } from '../routing/endpoint-candidate.ts'
-import type { Plan, RouteQuery } from '../routing/route.ts'
-import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
-import type { RequestContext } from './request/inference-request.ts'
-import { explainExclusion } from './services/access-policy.ts'
-import { restrictionsOn, routingInput, type InferenceServices } from './services/services.ts'
-import { withNoAttempts } from './execution/openrouter-metadata.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Caller } from '../../auth/caller.ts'
+import type { Hop } from '../../cascade/hop/read-hop.ts'
+import type { ExclusionLog } from '../../routing/endpoint-candidate.ts'
+import type { Plan, RouteQuery } from '../../routing/route.ts'
+import { NO_PREFERENCES } from '../../wire/openai/provider-preferences.ts'
+import type { RequestContext } from '../request/inference-request.ts'
+import { explainExclusion } from '../services/access-policy.ts'
+import { restrictionsOn, routingInput, type InferenceServices } from '../services/services.ts'
+import { withNoAttempts } from '../execution/openrouter-metadata.ts'
 
 /** The candidates of a request. Throws what routing throws, with the routing metadata where the caller wants it. */
 export function selectCandidates(
