@@ -57,6 +57,7 @@ const HEADERS = `## Headers
 | \`HTTP-Referer\`, \`X-Title\` | the calling application, for the ledger and for OpenRouter |
 | \`Idempotency-Key\` | a repeated request of the same caller (address, context and token) gets the first response and is charged once; rate limits, pins and exceeded budgets apply to a repeat |
 | \`X-Budget-Wait-Ms\` | a request whose money is held by running requests waits for it, for at most 30,000 ms, before it gets a 402; without money for it, it gets the 402 at once |
+| \`X-Aibroker-Left-Out\` (response) | names of what the request asked for and the endpoint that responds does not take; it was left out |
 | \`X-Generation-Id\`, \`X-Request-Id\` (response) | the id of the request in the ledger and for \`GET /generation\` |
 | \`X-Aibroker-Tried\` (response) | the endpoints that were tried, in order |`
 
@@ -80,7 +81,11 @@ const ERRORS_HEAD = `## Errors
 \`{"error": {"code": 429, "message": "…", "metadata": {"code": "over-limit", "error_type": "rate_limit_exceeded"}}}\`:
 \`metadata.code\` is the broker’s error code. Further fields are present when they are known (\`provider_name\`,
 \`provider_status\`, \`raw\`, \`retry_after_seconds\`; \`may_cost\` when the provider may charge for the failed request). After the first
-chunk of a stream an error is sent as an event of the same form.`
+chunk of a stream an error is sent as an event of the same form.
+
+Below \`/v1\` (and without a prefix) errors have OpenAI’s form: \`type\`, \`param\` and a textual \`code\` such as
+\`model_not_found\`, with the same \`metadata\`; in a stream \`{"error": {…}}\` alone. The chunk with the usage has no choices there.
+Below \`/api/v1\` they have OpenRouter’s form, shown above, and that chunk has one choice without a finish reason.`
 
 function routeTable(routes: readonly Route[]): string {
   return table(

@@ -89,7 +89,8 @@ function perDollar(perUsd: number): string {
 }
 
 function quirkRows(definition: ProviderDefinition): readonly (readonly string[])[] {
-  const { usageShape: _, ...quirks } = definition.quirks ?? {}
+  // Request rules have sources of their own, in src/providers/request-rules.
+  const { usageShape: _, requestRules: _named, ...quirks } = definition.quirks ?? {}
   return Object.entries(quirks).map(([name, value]) => [
     definition.displayName,
     `${name}: ${Array.isArray(value) ? value.join(', ') : String(value)}`,

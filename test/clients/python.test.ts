@@ -1,17 +1,11 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { portTo } from '../support/port-to-socket.ts'
 import { pythonWithClients } from '../support/python-clients.ts'
-import { runProcess } from '../support/run-cli.ts'
-import { scriptedUpstream } from '../support/scripted-upstream.ts'
-import { startBroker } from '../support/start-broker.ts'
-import { tempFolder } from '../support/temp-folder.ts'
-import { BREAKING_MODELS, busy, BUSY_MODEL, MODEL, modelsFile, scenes } from './scenes.ts'
+import { runClient } from './run-client.ts'
+import { MODEL } from './scenes.ts'
 
 const python = pythonWithClients()
 const SCRIPT = join(import.meta.dirname, 'python_clients.py')
-const [breaking = '', other = ''] = BREAKING_MODELS
 
 /** Type, code and param of what `openai` throws. */
 const ERRORS = {
@@ -30,20 +24,7 @@ const ERRORS = {
 test.skipIf(python === undefined).each(['/v1', '/api/v1'] as const)(
   'openai and langchain-openai of Python read streams, usage, calls, breaks and errors on %s (run .ci/install-python-clients.sh)',
   async (prefix) => {
-    using folder = tempFolder()
-    await using upstream = await scriptedUpstream(scenes)
-    await using full = await scriptedUpstream(busy)
-    const file = join(folder.path, 'models.yml')
-    writeFileSync(file, modelsFile(upstream.baseUrl, full.baseUrl))
-    await using broker = await startBroker({
-      folder: folder.path,
-      env: { KEY: 'test-key', MODELS_CONFIG_PATH: file },
-    })
-    using port = await portTo(broker.sockets.rest)
-    const argv = [SCRIPT, port.url + prefix, MODEL, BUSY_MODEL, breaking, other]
-    const { exit, out, err } = await runProcess(python ?? '', argv)
-    expect([exit, err]).toEqual([0, ''])
-    const said = JSON.parse(out) as { openai: object; langchain: object }
+    const said = (await runClient([python ?? '', SCRIPT], prefix)) as { openai: object; langchain: object }
     const common = { text: 'Hello', finish: ['stop', 'tool_calls'], tokens: [10, 4], model: MODEL }
     expect(said.openai).toMatchObject({
       ...common,

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { validateBaseUrl } from '../../../src/base/urls/validate-base-url.ts'
 import { keyVariables } from '../../../src/config/keys.ts'
 import { KNOWN_PROVIDERS } from '../../../src/providers/definitions/index.ts'
+import { isRequestRulesName, REQUEST_RULES } from '../../../src/providers/request-rules/index.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../src/providers/definitions')
 
@@ -40,10 +41,29 @@ describe.each(KNOWN_PROVIDERS)(
       // An abort that stops the billing, and what a provider does with prompts, are never assumed.
       if (rest.abortStopsBilling) expect(sources?.abortStopsBilling?.[1]).toMatch(/^20/)
       if (privacy !== undefined) expect(sources).toHaveProperty('privacy')
-      const { usageShape, prefixMarker, ...others } = quirks ?? {}
+      // Request rules have sources of their own: see the test below.
+      const { usageShape, prefixMarker, requestRules: _named, ...others } = quirks ?? {}
       if (usageShape !== undefined) expect(sources).toHaveProperty('usageShape')
       if (Object.keys(others).length > 0 || (prefixMarker ?? 'none') !== 'none')
         expect(sources).toHaveProperty('quirks')
     })
+  },
+)
+
+test('every provider that serves chats, other than a router, has the request rules of a vendor', () => {
+  const embeddingsOnly = ['voyage', 'jina']
+  const without = KNOWN_PROVIDERS.filter(
+    ({ id, quirks = {} }) =>
+      quirks.speaksOpenRouter !== true && !isRequestRulesName(quirks.requestRules ?? id),
+  )
+  expect(without.map(({ id }) => id).toSorted()).toEqual(embeddingsOnly.toSorted())
+})
+
+test.each(Object.entries(REQUEST_RULES))(
+  'the request rules of %s have dated sources',
+  (_name, { sources, read }) => {
+    expect(sources.length).toBeGreaterThan(0)
+    for (const source of sources) expect(new URL(source).protocol).toBe('https:')
+    expect(read).toMatch(/^20\d\d-[01]\d$/)
   },
 )

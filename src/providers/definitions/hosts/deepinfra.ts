@@ -7,6 +7,7 @@ export const deepinfra: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: true,
   quirks: {
+    requestRules: 'open-models',
     prefixMarker: 'none',
     usageShape: { charge: { path: ['estimated_cost'], perUsd: 1 } },
   },

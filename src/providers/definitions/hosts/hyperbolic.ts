@@ -7,6 +7,7 @@ export const hyperbolic: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: true,
   quirks: {
+    requestRules: 'open-models',
     prefixMarker: 'none',
   },
   sources: {

@@ -7,6 +7,7 @@ export const novita: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: true,
   quirks: {
+    requestRules: 'open-models',
     maxTokensField: 'max_tokens',
     prefixMarker: 'none',
   },

@@ -9,6 +9,7 @@ export const bedrock: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: false,
   quirks: {
+    requestRules: 'open-models',
     prefixMarker: 'none',
   },
   sources: {

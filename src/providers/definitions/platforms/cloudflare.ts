@@ -8,6 +8,7 @@ export const cloudflare: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: true,
   quirks: {
+    requestRules: 'open-models',
     maxTokensField: 'max_tokens',
     prefixMarker: 'none',
   },

@@ -7,6 +7,7 @@ export const huggingface: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: false,
   quirks: {
+    requestRules: 'open-models',
     prefixMarker: 'none',
   },
   sources: {

@@ -10,6 +10,7 @@ export const vertex: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: false,
   quirks: {
+    requestRules: 'gemini',
     prefixMarker: 'none',
     usageShape: { surplus: 'completion' },
   },
