@@ -231,7 +231,11 @@ test('a ledger that an earlier version cleared verifies after its update, and is
   await here.store.close()
   tamper(
     here,
-    'DROP TABLE cleared_days; DROP TABLE ledger_seals; DROP TABLE refused_requests; PRAGMA user_version = 7',
+    'DROP TABLE cleared_days; DROP TABLE ledger_seals; DROP TABLE refused_requests;' +
+      ['search_units', 'made_images', 'image_class']
+        .map((column) => `ALTER TABLE request_logs DROP COLUMN ${column};`)
+        .join('') +
+      'PRAGMA user_version = 7',
   )
   const ledger = createLedger({ store: await here.reopen() })
   expect(await ledger.verify()).not.toHaveProperty('problems')
