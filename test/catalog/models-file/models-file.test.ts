@@ -81,7 +81,7 @@ test('all problems are reported at once, each with its place and the remedy', ()
         tiers: {above_input_tokens: 1}
   gpt-4o: {}
   auto:
-    kind: image
+    kind: video
     backends: []
   twice:
     backends:
@@ -105,7 +105,7 @@ providers:
     modelsconfig.yml:12:16: models.gpt-4o.backends[1].tiers: is a mapping, should be a list: one line with “- ” for each
     modelsconfig.yml:13:3: models.gpt-4o: is written twice, first in line 2; keep one
     modelsconfig.yml:14:3: models.auto: means automatic selection and can’t be a model; choose another name
-    modelsconfig.yml:15:11: models.auto.kind: “image” is not known here; write chat or embedding or speech or transcription
+    modelsconfig.yml:15:11: models.auto.kind: “video” is not known here; write chat or embedding or speech or transcription or image or rerank or moderation
     modelsconfig.yml:16:15: models.auto.backends: is empty: without a backend nobody can answer
     modelsconfig.yml:19:63: models.twice.backends[0].hour_cost: minute_cost says this already; keep one of the two
     modelsconfig.yml:20:9: models.twice.backends[1]: offers a/b a second time; keep one
