@@ -42,7 +42,7 @@ export interface TrustedProxies {
  * proxy's. Every front end appends the address that it saw itself, so whatever stands before that one is the caller's own word.
  * An item that is no address ends the list, as the front end that wrote it did not see one.
  * @param list the header's value.
- * @param seen the peer itself, who pays if the list names nobody else.
+ * @param seen the peer itself, who pays if the list names no other address.
  */
 export function forwardedPayer(list: string, seen: string, proxies: TrustedProxies | undefined): string {
   let payer = seen

@@ -80,7 +80,7 @@ function chosen(headers: IncomingHttpHeaders, names: readonly string[]): Record<
   )
 }
 
-/** The role of whoever sends these headers to the broker. Throws `unauthorized` for a token that it does not know. */
+/** The role of the sender of these headers. Throws `unauthorized` for a token that it does not know. */
 export async function roleAt(socketPath: string, headers: Readonly<Record<string, string>>): Promise<string> {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'auth.whoami', params: {} })
   const reply = await new Promise<string>((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * What a model's vendor encrypted or signed is accepted by nobody else: it belongs to one model and one account. Before a
+ * What a model's vendor encrypted or signed is accepted by no other vendor: it belongs to one model and one account. Before a
  * caller gets it, it is sealed with the key that it came from; when the caller sends it back, only the holder of that key can
  * open the seal, so that it goes back to its maker and to no one else. Nothing has to be remembered between the two, no name
  * is disclosed, and a caller cannot make a seal of its own.

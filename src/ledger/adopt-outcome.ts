@@ -3,7 +3,7 @@ import { correctionTo, type Correction } from './reprice.ts'
 import type { Entry } from './types.ts'
 import { spentOf } from './uncertainty.ts'
 
-/** What a request cost by the word of whoever charges for it. */
+/** What a request cost by the word of the party that charges for it. */
 export type ChargedCost = Pick<Entry, 'cost' | 'costLow' | 'costHigh'>
 
 /**

@@ -47,7 +47,7 @@ export function chatCommand(cli: Cli): Command {
     })
 }
 
-/** A file may be a named pipe whose other end nobody writes yet. */
+/** A file may be a named pipe that no process writes to yet. */
 async function readFiles({ terminal }: Cli, paths: readonly string[]): Promise<Attachment[]> {
   return await Promise.all(
     paths.map((path) => whileWaiting(terminal, `the end of ${path}`, () => readAttachment(path))),

@@ -84,7 +84,7 @@ export class Leases {
     )
     for (const hold of ledger.holdsOf(LEASE)) {
       const row = rows.get(hold.id)
-      // A crash between both writes: nobody was told of the lease.
+      // A crash between both writes: no child has heard of the lease.
       if (row === undefined) void ledger.dropHold(hold)
       else this.#add(leaseFrom(row, hold))
     }

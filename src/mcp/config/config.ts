@@ -165,7 +165,7 @@ export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShap
 
 const MAX_PROBLEMS = 50
 
-/** Stands for a policy that can't be read: it may have been meant for anybody, so nobody who reaches it gets a tool. */
+/** Stands for a policy that can't be read: it may have been meant for any caller, so no caller that reaches it gets a tool. */
 const CLOSED_POLICY: PolicyConfig = {
   ips: undefined,
   contexts: undefined,

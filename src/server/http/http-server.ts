@@ -207,7 +207,7 @@ function fromFastify(thrown: unknown, bodyLimit: number): unknown {
 function isFastifyError(thrown: unknown): thrown is FastifyError {
   return (
     thrown instanceof Error &&
-    // Fastify gives an error of a body that it reads a status, whoever threw it.
+    // Fastify gives every error of a body that it reads a status, also one of ours.
     !(thrown instanceof BrokerError) &&
     'code' in thrown &&
     'statusCode' in thrown &&

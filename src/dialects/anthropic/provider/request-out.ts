@@ -9,7 +9,7 @@ import { writeToolChoice, writeTools } from './tools-out.ts'
 /** Fields of a chat that the Messages API has a place for. */
 const PLACED = new Set(['temperature', 'top_p', 'top_k', 'stop', 'tools', 'tool_choice', 'user'])
 
-/** For a model whose maximum nobody has stated: any model of the last years can write as much. */
+/** For a model without a stated maximum: any model of the last years can write as much. */
 const UNKNOWN_MAXIMUM = 8192
 const MAX_TEMPERATURE = 1
 

@@ -30,7 +30,7 @@ export interface SocketHandler {
 export interface TlsOptions {
   /** Certificates (PEM) that are trusted instead of the system's. */
   readonly ca?: string | readonly string[] | undefined
-  /** SHA-256 (hexadecimal) of the only certificate that is accepted, whoever issued it and for whatever name. */
+  /** SHA-256 (hexadecimal) of the only certificate that is accepted, from any issuer and for any name. */
   readonly fingerprint?: string | undefined
 }
 
