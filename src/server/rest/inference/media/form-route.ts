@@ -9,7 +9,7 @@ import type { RoutingPreferences } from '../../../../wire/openai/routing-prefere
 import type { HttpReply, HttpRequest } from '../../../http/node/request-types.ts'
 import { requestContextOf } from '../request-context.ts'
 import { respond, type InferenceRouteParts } from '../respond.ts'
-import { readForm, type ReceivedForm } from './read-form.ts'
+import { readForm, type ReceivedForm } from '../../../http/uploads/read-form.ts'
 
 /** A route for media whose request is a form with files. */
 export interface FormMediaRoute<Request> {
