@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: './test/support/build-dashboard.ts',
     reporters: ['default', './test/support/summary-reporter.ts'],
     // Bounds for what hangs, not for what is slow: a machine may be busy with other things.
     testTimeout: 60_000,

@@ -13,7 +13,7 @@ type Route = (typeof INFERENCE_ROUTES | typeof ROOT_ROUTES)[number]
 export function apiPage(): string {
   const parts = [
     HEAD,
-    `## Below ${REST_PREFIXES.map((prefix) => `\`${prefix}\``).join(' and ')}`,
+    `## Below ${REST_PREFIXES.map(({ path }) => `\`${path}\``).join(' and ')}`,
     routeTable([...INFERENCE_ROUTES, ...ACCOUNT_AND_MODEL_ROUTES]),
     '## At the root',
     routeTable(ROOT_ROUTES),

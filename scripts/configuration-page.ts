@@ -31,7 +31,7 @@ const KEYS = `## Keys of providers
 
 | variable | effect |
 |---|---|
-| \`<NAME>_API_KEY\`, \`<NAME>_API_KEYS\` | The keys of the provider \`<name>\` (\`OPENROUTER\`, \`OPENAI\`, \`GROQ\`, \`SAMBANOVA\`, \`ALIBABA\` or \`DASHSCOPE\`, or one of the models file); several are separated by commas. May be in \`.env\`; those of the environment take precedence. |
+| \`<NAME>_API_KEY\`, \`<NAME>_API_KEYS\` | The keys of the provider \`<name>\` (\`OPENROUTER\`, \`OPENAI\`, \`ANTHROPIC\`, …: \`docs/providers.md\` has all; or one of the models file); several are separated by commas. May be in \`.env\`; those of the environment take precedence. |
 | \`AIBROKER_<NAME>_URL\` | Replaces the base URL of the provider \`<name>\`. |
 
 \`.env\` lies in the data folder, holds keys, \`ADMIN_TOKEN\` and \`HERO_SECRET\`, must be readable by its owner alone (\`chmod 600\`), and

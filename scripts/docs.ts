@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { apiPage } from './api-page.ts'
 import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
+import { providersPage } from './providers-page.ts'
 import { rpcPage } from './rpc-page.ts'
 
 const docs = new URL('../docs/', import.meta.url)
@@ -12,3 +13,4 @@ await writeFile(new URL('api.md', docs), apiPage())
 await writeFile(new URL('rpc.md', docs), rpcPage())
 await writeFile(new URL('cli.md', docs), cliPage())
 await writeFile(new URL('configuration.md', docs), configurationPage())
+await writeFile(new URL('providers.md', docs), providersPage())

@@ -22,6 +22,8 @@ export interface ListedBackend {
   readonly priceOf?: string
   /** A price from another source, as fields of the file. */
   readonly price?: Readonly<Record<string, unknown>>
+  /** Left out when the price source has no row of exactly this provider and model. */
+  readonly onlyWithOwnPrice?: boolean
 }
 
 const TOOLS = 'tool_calling'
@@ -35,6 +37,23 @@ const VISION = 'tool_calling vision'
 const REASONING = 'tool_calling reasoning'
 const ALL = 'tool_calling vision reasoning'
 
+/** By the author in OpenRouter's slugs: the maker's own provider, and its name for a model. */
+const MAKERS: Readonly<Record<string, (slug: string) => string>> = {
+  anthropic: (slug) => `anthropic ${slug.replaceAll('.', '-')}`,
+  google: (slug) => `gemini ${slug}`,
+  'x-ai': (slug) => `xai ${slug}`,
+  deepseek: (slug) => `deepseek ${slug}`,
+  mistralai: (slug) => `mistral ${slug}`,
+  moonshotai: (slug) => `moonshot ${slug}`,
+}
+
+function atMaker(openRouterId: string): readonly ListedBackend[] {
+  const [author = '', slug = ''] = openRouterId.split('/')
+  const maker = MAKERS[author]
+  return maker === undefined ? [] : [{ at: maker(slug), onlyWithOwnPrice: true }]
+}
+
+/** Offered by OpenRouter, and before it by the model's maker where the price source has the maker's price. */
 const openRouter = (
   name: string,
   title: string,
@@ -42,7 +61,14 @@ const openRouter = (
   tier: 'premium' | 'standard' | 'economy',
   capabilities: string,
   rest: Partial<ListedModel> = {},
-): ListedModel => ({ name, title, tier, capabilities, at: [`openrouter ${slug}`], ...rest })
+): ListedModel => ({
+  name,
+  title,
+  tier,
+  capabilities,
+  ...rest,
+  at: [...atMaker(slug), ...(rest.at ?? [`openrouter ${slug}`])],
+})
 
 /** Offered by OpenAI itself and by OpenRouter under the same name. */
 const openAi = (
@@ -460,6 +486,14 @@ const EMBEDDINGS: readonly ListedModel[] = [
     title: 'Qwen Text Embedding v4',
     kind: 'embedding',
     at: ['alibaba text-embedding-v4'],
+  },
+  { name: 'voyage-3.5', title: 'Voyage 3.5', kind: 'embedding', at: ['voyage voyage-3.5'] },
+  {
+    name: 'voyage-3-large',
+    title: 'Voyage 3 Large',
+    kind: 'embedding',
+    tier: 'premium',
+    at: ['voyage voyage-3-large'],
   },
 ]
 

@@ -13,6 +13,14 @@ import type { ListedBackend, ListedModel } from './models-list.ts'
 /** The release of the price source that is used, and its release date. */
 const SOURCE = { name: '@pydantic/genai-prices', version: '0.1.8', date: '2026-09-23' }
 
+/** Providers that the price source knows under another name. */
+const SOURCE_NAMES: Readonly<Record<string, string>> = {
+  gemini: 'google',
+  xai: 'x-ai',
+  moonshot: 'moonshotai',
+  voyage: 'voyageai',
+}
+
 /** With gaps, so that an operator can insert a provider in between. */
 const PRIORITIES = [1, 5, 10, 15, 20]
 
@@ -22,6 +30,7 @@ const RATE_KEYS = {
   output_mtok: 'output_cost',
   cache_read_mtok: 'cached_input_cost',
   cache_write_mtok: 'cache_write_cost',
+  cache_write_1h_mtok: 'cache_write_1h_cost',
   output_reasoning_mtok: 'reasoning_cost',
   input_audio_mtok: 'audio_input_cost',
   output_audio_mtok: 'audio_output_cost',
@@ -47,7 +56,8 @@ const HEADER = ` Models, the providers that offer them, and their prices.
      backends:              the providers that offer it; the lowest priority is tried first, the others when it fails
        - provider, model_id, priority
          input_cost, output_cost                 US dollars per million tokens
-         cached_input_cost, cache_write_cost, reasoning_cost, audio_input_cost, audio_output_cost, image_cost
+         cached_input_cost, cache_write_cost, cache_write_1h_cost, reasoning_cost, audio_input_cost,
+         audio_output_cost, image_cost
          request_cost, each_image_cost           US dollars per request, per image in the prompt
          character_cost                          US dollars per million characters
          search_unit_cost                        US dollars per search unit of a rerank
@@ -63,6 +73,7 @@ const HEADER = ` Models, the providers that offer them, and their prices.
  providers:                 adds a provider, or changes a built-in one
    <name>:
      display_name, base_url, key_env, keys, timeouts, headers, quirks
+     protocol               openai-chat (the default), anthropic
      abort_stops_billing, abort_stops_plain_billing   whether an abort stops the billing: of a stream, of a plain request
      models                 listed (the default), or any: pass on every <name>/<model> that is requested
      command                starts a local server when it is first needed, [llama-server, -m, model.gguf, --host, "{socket}"]
@@ -91,7 +102,9 @@ function checkRelease(): void {
 }
 
 function toEntry(model: ListedModel): [string, Row] {
-  const backends = model.at.map((backend) => (typeof backend === 'string' ? { at: backend } : backend))
+  const backends = model.at
+    .map((backend): ListedBackend => (typeof backend === 'string' ? { at: backend } : backend))
+    .filter((backend) => backend.onlyWithOwnPrice !== true || found(backend)?.isExact === true)
   const window =
     model.contextWindow ?? Math.max(0, ...backends.map((backend) => found(backend)?.exactWindow ?? 0))
   return [
@@ -135,22 +148,38 @@ function priceRow(backend: ListedBackend): Row {
   }
 }
 
+interface FoundPrice {
+  readonly rates: ModelPrice
+  readonly row: string
+  /** The row is of this very model, not of a family of models. */
+  readonly isExact: boolean
+  readonly exactWindow: number
+}
+
+function sourceName(provider: string): string {
+  return SOURCE_NAMES[provider] ?? provider
+}
+
 /** The price source's row for a backend on the day of its release. */
-function found(backend: ListedBackend): { rates: ModelPrice; row: string; exactWindow: number } | undefined {
+function found(backend: ListedBackend): FoundPrice | undefined {
   const [provider, modelId] = parts(backend.priceOf ?? backend.at)
   const match = priceOf(provider, modelId)
   if (match === null || RATES.every((rate) => match.rates[rate] === undefined)) return undefined
   const { rates, model } = match
   return {
     rates,
-    row: `${provider} ${model.id}`,
+    row: `${sourceName(provider)} ${model.id}`,
+    isExact: model.id === modelId,
     exactWindow: model.id === modelId ? (model.context_window ?? 0) : 0,
   }
 }
 
 function priceOf(providerId: string, modelId: string): { rates: ModelPrice; model: ModelInfo } | null {
   const timestamp = new Date(`${SOURCE.date}T12:00:00Z`)
-  const match = calcPrice({ input_tokens: 0, audio_seconds: 0 }, modelId, { providerId, timestamp })
+  const match = calcPrice({ input_tokens: 0, audio_seconds: 0 }, modelId, {
+    providerId: sourceName(providerId),
+    timestamp,
+  })
   return match === null ? null : { rates: match.model_price, model: match.model }
 }
 

@@ -16,15 +16,6 @@ export function canonicalAddress(text: string): string | undefined {
   return embeddedIPv4(groups) ?? compress(groups)
 }
 
-/** The first address of an `X-Forwarded-For` list, ports and brackets dropped; words such as `unknown` are skipped. */
-export function firstForwardedAddress(list: string): string | undefined {
-  for (const item of list.split(',')) {
-    const address = canonicalAddress(withoutPort(item.trim()))
-    if (address !== undefined) return address
-  }
-  return undefined
-}
-
 /** The /64 of an IPv6 address, which belongs to one mycelium node: `54f:b680:ba6e:7ced::/64`. An IPv4 address is returned as it is. */
 export function networkOf(canonical: string): string {
   if (!canonical.includes(':')) return canonical
@@ -41,10 +32,29 @@ export function payerAddress(text: string): string | undefined {
   return node === canonical ? undefined : node
 }
 
-/** The last address of an `X-Forwarded-For` list that isn't a proxy's: the one that a trusted proxy saw itself. */
-export function lastForwardedAddress(list: string, proxies: ReadonlySet<string>): string | undefined {
-  const addresses = list.split(',').map((item) => canonicalAddress(withoutPort(item.trim())))
-  return addresses.findLast((address) => address !== undefined && !proxies.has(address))
+/** Addresses of front ends whose `X-Forwarded-For` is believed. */
+export interface TrustedProxies {
+  has(address: string): boolean
+}
+
+/**
+ * Who pays for a request that came through front ends: the last address of its `X-Forwarded-For` list that is not a trusted
+ * proxy's. Every front end appends the address that it saw itself, so whatever stands before that one is the caller's own word.
+ * An item that is no address ends the list, as the front end that wrote it did not see one.
+ * @param list the header's value.
+ * @param seen the peer itself, who pays if the list names nobody else.
+ */
+export function forwardedPayer(list: string, seen: string, proxies: TrustedProxies | undefined): string {
+  let payer = seen
+  for (let end = list.length; end >= 0;) {
+    const comma = end === 0 ? -1 : list.lastIndexOf(',', end - 1)
+    const address = canonicalAddress(withoutPort(list.slice(comma + 1, end).trim()))
+    if (address === undefined) return payer
+    if (proxies?.has(address) !== true) return address
+    payer = address
+    end = comma
+  }
+  return payer
 }
 
 /** Whether only this machine can reach a listener at `address`. */

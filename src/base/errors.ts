@@ -33,6 +33,8 @@ export const ERRORS = {
   'cannot-start': { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   /** The provider reports that this model can't serve this request, with any key. */
   'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'other-model' },
+  /** The endpoint's protocol has no place for a part of the request, which another endpoint may have. */
+  'not-carried': { http: 400, rpc: -32068, type: 'invalid_request', exit: 2, fallback: 'next' },
   'context-too-long': {
     http: 400,
     rpc: -32065,
@@ -50,6 +52,8 @@ export const ERRORS = {
   'upstream-failed': { http: 502, rpc: -32063, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   /** A managed server is not running, or is in its cooldown; `retryAfter` states when to retry. */
   'upstream-down': { http: 503, rpc: -32065, type: 'provider_unavailable', exit: 8, fallback: 'next' },
+  /** The request came back to a broker that it has passed, or more brokers are stacked than it may pass. */
+  'cascade-loop': { http: 508, rpc: -32068, type: 'invalid_request', exit: 8, fallback: 'next' },
   'upstream-timeout': { http: 504, rpc: -32064, type: 'timeout', exit: 8, fallback: 'next' },
 } as const
 
@@ -63,8 +67,12 @@ export interface ErrorDetails {
   readonly status?: number | undefined
   /** What a provider's refusal is about, where its status does not say it: see `providers/errors/refusal-kinds.ts`. */
   readonly refusal?: string | undefined
+  /** Path of the request's field that is wrong: `messages[2].role`. */
+  readonly field?: string | undefined
   /** The provider's own error text, truncated. */
   readonly raw?: string | undefined
+  /** Of the request that failed, in the APIs whose error bodies have it. */
+  readonly requestId?: string | undefined
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number | undefined
   /** Headers that an HTTP server adds to the response. */
@@ -77,6 +85,8 @@ export interface ErrorDetails {
   readonly isStale?: boolean | undefined
   /** The provider states that it may charge for the request although it failed. */
   readonly mayBeCharged?: boolean | undefined
+  /** A broker above states how many attempts at providers it made. */
+  readonly attempts?: number | undefined
   /** OpenRouter's `openrouter_metadata`, for callers that requested it; rendered beside the error. */
   readonly routed?: object | undefined
   /** Further fields of `error.metadata`, rendered as they are. */

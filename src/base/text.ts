@@ -17,3 +17,19 @@ const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 export function jsonText(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
 }
+
+/** What stands in examples where a key belongs, and what another program would have replaced. */
+const PLACEHOLDERS = [
+  /^<[^<>]+>$/,
+  /^\$\{[^}]*\}$/,
+  /^\$\(?[A-Za-z_]\w*\)?$/,
+  /^\{\{.*\}\}$/,
+  /^\{(env|file|input):[^}]*\}$/,
+  /^%[A-Za-z_]\w*%$/,
+  /^\[?(your|insert|replace|change|put)[-_ ]?(me\b|.*(key|token|secret|password|here)\b)/i,
+]
+
+/** Whether a text stands for a key instead of being one: sent as a credential it would be refused, and may tell a name. */
+export function isPlaceholder(text: string): boolean {
+  return PLACEHOLDERS.some((form) => form.test(text))
+}

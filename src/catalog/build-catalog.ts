@@ -102,6 +102,7 @@ function toRates(row: RatesRow): Rates {
     output: row.output_cost,
     cachedInput: row.cached_input_cost,
     cacheWrite: row.cache_write_cost,
+    cacheWrite1h: row.cache_write_1h_cost,
     reasoning: row.reasoning_cost,
     audioInput: row.audio_input_cost,
     audioOutput: row.audio_output_cost,

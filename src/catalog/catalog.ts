@@ -64,6 +64,8 @@ export interface Endpoint {
   readonly quantization?: string | undefined
   /** Request fields it is known to honour, in OpenRouter's vocabulary; absent when no source lists them. */
   readonly supportedParameters?: readonly string[] | undefined
+  /** How many brokers are between this one and the provider; absent for a provider of its own. */
+  readonly hops?: number | undefined
   /** Whether a hedged request to another endpoint is allowed when this one is slow; a limit rule of the caller takes precedence. */
   readonly mayHedge?: boolean | undefined
   /** Absent when unknown: such a response is recorded as unpriced, never as free. */
@@ -78,6 +80,8 @@ export interface Rates {
   readonly cachedInput?: Money | undefined
   /** Prompt tokens written to the provider's cache; without it they cost `input`. */
   readonly cacheWrite?: Money | undefined
+  /** Prompt tokens written to a cache that keeps them for an hour; without it they cost `cacheWrite`. */
+  readonly cacheWrite1h?: Money | undefined
   /** Without it reasoning tokens cost `output`. */
   readonly reasoning?: Money | undefined
   readonly audioInput?: Money | undefined

@@ -4,6 +4,10 @@ export interface ProviderSetting {
   readonly displayName?: string | undefined
   /** `https://…`, `http://…` or `http+unix://%2Fpath%2Fof.sock/v1`. */
   readonly baseUrl?: string | undefined
+  /** What it speaks; OpenAI's chat completions by default. */
+  readonly protocol?: 'openai-chat' | 'anthropic' | undefined
+  /** The address of the HTTP proxy through which it is reached, or `direct`; as the environment says without it. */
+  readonly proxy?: string | undefined
   /** Name of the environment variable that holds the key or keys. */
   readonly keyEnv?: string | undefined
   /** Keys one by one, instead of `keyEnv`. */

@@ -38,9 +38,10 @@ export function globalsOf(command: Command): Globals {
   return command.optsWithGlobals<Globals>()
 }
 
-/** A client for the broker that the options or the environment name. It retries the connection and shows progress on a terminal. */
+/** A client for the broker that the options or the environment name. It retries the connection, and says what it waits for. */
 export function clientOf(cli: Cli, globals: Globals): Client {
-  return connect(withProgress(cli.terminal, withConnectRetry(cli.terminal, transportOf(cli, globals))))
+  const transport = withConnectRetry(cli.terminal, transportOf(cli, globals))
+  return connect(withNamedProgress(cli, globals, transport))
 }
 
 /** Requests a result with the options of `command`, and prints it: as JSON with `--json`, else as text by `printText`. */
@@ -56,7 +57,18 @@ export async function printResult<T>(
   else printText(cli.terminal, result)
 }
 
-/** A client that neither retries the connection nor shows progress: for `health`, and for calls that are meant to wait. */
+/** A transport that says on standard error that the broker keeps it waiting. */
+export function withNamedProgress(cli: Cli, globals: Globals, transport: Transport): Transport {
+  const sockets = socketsOf(cli, globals)
+  return withProgress(cli.terminal, transport, ({ listener }) => `the broker at ${sockets[listener]}`)
+}
+
+/** A client that does not retry the connection, for `health`. */
+export function onceClientOf(cli: Cli, globals: Globals): Client {
+  return connect(withNamedProgress(cli, globals, transportOf(cli, globals)))
+}
+
+/** A client that neither retries the connection nor shows progress, for calls that are meant to wait. */
 export function plainClientOf(cli: Cli, globals: Globals): Client {
   return connect(transportOf(cli, globals))
 }

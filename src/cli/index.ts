@@ -5,12 +5,16 @@ import type { Cli } from './cli.ts'
 import { completionCommand } from './shell-completion/completion.ts'
 import { configCommand } from './status/config.ts'
 import { contextsCommand } from './access/contexts.ts'
+import { dashboardCommand } from './status/dashboard.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { healthCommand } from './status/health.ts'
 import { infoCommand } from './status/info.ts'
 import { ledgerCommand } from './usage/ledger.ts'
 import { limitsCommand } from './access/limits.ts'
 import { logsCommand } from './status/logs.ts'
+import { settingsCommand } from './cascade/settings.ts'
+import { leasesCommand } from './cascade/leases.ts'
+import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
@@ -32,8 +36,12 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   ledgerCommand,
   providersCommand,
   priorityCommand,
+  mothersCommand,
+  leasesCommand,
+  settingsCommand,
   configCommand,
   infoCommand,
+  dashboardCommand,
   healthCommand,
   logsCommand,
   serviceCommand,

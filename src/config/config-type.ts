@@ -1,4 +1,5 @@
 import type { Secret } from '../base/secret.ts'
+import type { SettingsLocation } from './settings-location.ts'
 import type { TimeoutSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -16,10 +17,18 @@ export interface Config {
   readonly mcpConfigPath: string | undefined
   /** Socket of hero_db, whether it exists or not. */
   readonly heroDbSocket: string
+  /** Where mothers and priorities are kept. */
+  readonly settings: SettingsLocation
   readonly routingStrategy: 'cheapest' | 'best'
   /** The TCP listener; none by default. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
+  /** Files of the certificate and the key with which the TCP listener speaks TLS; plain TCP without them. */
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
   readonly isMother: boolean
+  /** How many brokers above this one a request may pass that begins here. */
+  readonly maxHops: number
+  /** How many retries a request may cause over all brokers of a cascade, besides the first attempt. */
+  readonly cascadeRetries: number
   /** Processes that serve requests; with 1 the daemon serves them itself. */
   readonly workers: number
   /** Whether the default ports of local model servers are probed at the start. */
@@ -30,6 +39,8 @@ export interface Config {
   readonly proxies: ReadonlySet<string>
   /** Names of the TCP listener in `Host` headers, besides its addresses and `localhost`. */
   readonly hosts: readonly string[]
+  /** Origins of web pages that may use the broker with a token. */
+  readonly corsOrigins: ReadonlySet<string>
   /** One payer per /64 of IPv6. */
   readonly rollsUp: boolean
   /** Contexts with a socket of their own, `rest.<context>.sock`. */
@@ -61,6 +72,12 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number]
   /** The HTTP client for providers: our own, or undici where ours fails. */
   readonly httpClient: (typeof HTTP_CLIENTS)[number]
+  /** The proxies through which providers are reached, by the scheme of their addresses, and the hosts that are exempt. */
+  readonly networkProxy: {
+    readonly http: string | undefined
+    readonly https: string | undefined
+    readonly noProxy: string | undefined
+  }
   /** The attribution headers sent to OpenRouter for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
@@ -87,6 +104,7 @@ export interface Flags {
   readonly address?: string | undefined
   readonly port?: string | number | undefined
   readonly mother?: boolean | undefined
+  readonly dashboard?: boolean | undefined
   readonly openTcp?: boolean | undefined
   readonly workers?: string | number | undefined
 }

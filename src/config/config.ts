@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { losesMost } from '../files/loses-most.ts'
-import { baseUrls, variableName } from './base-urls.ts'
+import { baseUrls, variableName } from './network/base-urls.ts'
 import { HTTP_CLIENTS, LOG_LEVELS, type Config, type Flags } from './config-type.ts'
 import { DEFAULT_SETTINGS } from './default-settings.ts'
 import { effectiveSettings } from './effective-settings.ts'
@@ -11,6 +11,8 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
+import { readNetworkProxy } from './network/network-proxy.ts'
+import { settingsLocation } from './settings-location.ts'
 import { readTimeouts } from './timeouts.ts'
 
 export type { Config, Flags } from './config-type.ts'
@@ -40,12 +42,17 @@ export function loadConfig(options: {
       DEFAULT_SETTINGS.routingStrategy,
     ),
     listen: listenAt(argv, settings),
+    settings: settingsLocation(settings, paths.heroDbSocket),
+    tls: tlsOf(settings, cwd),
     isMother: argv.mother === true,
+    maxHops: settings.wholeNumber('AIBROKER_MAX_HOPS', 'brokers', 4),
+    cascadeRetries: settings.wholeNumber('AIBROKER_CASCADE_RETRIES', 'retries', 3),
     workers: workersOf(argv, settings),
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
     refreshesModelLists: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
     hosts: listOf(settings, 'AIBROKER_HOSTS', HOST),
+    corsOrigins: new Set(listOf(settings, 'AIBROKER_CORS_ORIGINS', ORIGIN)),
     rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
@@ -78,6 +85,7 @@ export function loadConfig(options: {
     timeouts: readTimeouts(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, DEFAULT_SETTINGS.logLevel),
     httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, DEFAULT_SETTINGS.httpClient),
+    networkProxy: readNetworkProxy(settings),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
       title: settings.text('OPENROUTER_X_TITLE'),
@@ -119,6 +127,11 @@ const HOST: ListForm = {
   isValid: (item) => /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(item),
   expected: 'host names without ports, with commas between, such as ai.example.org',
 }
+const ORIGIN: ListForm = {
+  isValid: (item) => /^https?:/.test(item) && URL.parse(item)?.origin === item,
+  expected:
+    'origins of web pages with commas between, such as https://app.example.org or http://localhost:5173',
+}
 const CONTEXT: ListForm = {
   isValid: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
   expected: 'contexts with commas between, such as lab,shop',
@@ -132,6 +145,14 @@ function listOf(settings: Settings, name: string, { isValid, expected }: ListFor
   const invalid = items.find((item) => !isValid(item))
   if (invalid !== undefined) settings.addError(name, `has “${invalid}” in it, should be ${expected}`)
   return items
+}
+
+/** One file may hold both. */
+function tlsOf(settings: Settings, cwd: string): Config['tls'] {
+  const [cert, key] = [settings.text('AIBROKER_TLS_CERT'), settings.text('AIBROKER_TLS_KEY')]
+  const certPath = cert ?? key
+  if (certPath === undefined) return undefined
+  return Object.freeze({ certPath: resolve(cwd, certPath), keyPath: resolve(cwd, key ?? certPath) })
 }
 
 function probeEveryMs(settings: Settings): number | undefined {

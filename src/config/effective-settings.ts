@@ -21,14 +21,6 @@ export function effectiveSettings(
   return Object.freeze([...rows, ...addresses(sources.env)])
 }
 
-/** Settings that are set and have no effect in this version, a sentence each. */
-export function ineffectiveSettings({ effective, dataDir }: Pick<Config, 'effective' | 'dataDir'>): string[] {
-  const isSet = effective.some(({ name, source }) => name === 'hero_db_socket' && source !== 'default')
-  return isSet
-    ? [`HERO_AIBROKER_DB_SOCKET has no effect yet: settings are kept in SQLite, in ${dataDir}; unset it`]
-    : []
-}
-
 function sourceOf(
   variables: SettingRow['variables'],
   { env, secretsFile, flags }: SettingSources,

@@ -1,10 +1,20 @@
 import { BrokerError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
-import { variableName } from './base-urls.ts'
+import { isPlaceholder } from '../base/text.ts'
+import { variableName } from './network/base-urls.ts'
 import type { Environment } from './settings.ts'
 
 /** Providers whose own documentation uses another name for the variable. */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = { ALIBABA: ['DASHSCOPE'] }
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  ALIBABA: ['DASHSCOPE'],
+  COHERE: ['CO'],
+  GEMINI: ['GOOGLE'],
+  HUGGINGFACE: ['HF'],
+  NVIDIA: ['NVIDIA_NIM'],
+  OVH: ['OVHCLOUD'],
+  TOGETHER: ['TOGETHER_AI'],
+  ZHIPU: ['ZAI'],
+}
 
 /** Variables that may hold keys for `name`: those of the models file, else the default ones. */
 export function keyVariables(name: string, keyEnv?: string): readonly string[] {
@@ -31,7 +41,11 @@ export function findSecret(sources: readonly Environment[], variable: string): S
 }
 
 function keysIn(source: Environment, variable: string): string[] {
-  const keys = (source[variable] ?? '').split(',').map((key) => key.trim())
+  // A placeholder counts as no key, so that the provider is reported as one that needs a key in this variable.
+  const keys = (source[variable] ?? '')
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => !isPlaceholder(key))
   const isSendable = keys.every((key) => /^[\x21-\x7e]*$/.test(key))
   if (isSendable) return keys.filter((key) => key !== '')
   const advice = 'keys are plain characters, several are separated by commas'

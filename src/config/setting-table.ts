@@ -23,6 +23,11 @@ const SWITCH = '`on` or `off`'
 const COUNT = 'whole number from 1'
 const D = DEFAULT_SETTINGS
 
+/** A proxy's URL without its credentials. */
+function shownUrl(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).origin
+}
+
 export const SETTINGS: readonly SettingRow[] = [
   {
     name: 'socket_dir',
@@ -62,7 +67,17 @@ export const SETTINGS: readonly SettingRow[] = [
     variables: ['HERO_AIBROKER_DB_SOCKET'],
     type: 'path',
     default: '`hero_db/rpc.sock` in the socket folder',
-    effect: 'None yet; settings are kept in SQLite. A start with it says so.',
+    effect:
+      'The management socket of hero_db. When it is set, mothers and priorities are kept there, and a start without it fails.',
+  },
+  {
+    name: 'settings',
+    value: (c) => (c.settings.kind === 'redis' ? c.settings.address.location : c.settings.kind),
+    variables: ['AIBROKER_SETTINGS'],
+    type: '`sqlite`, `redis://…`, `rediss://…` or `unix:///…?db=N`',
+    default: 'sqlite',
+    effect:
+      'Where mothers and priorities are kept: the broker’s own database, or a Redis, Valkey or hero_db. A start fails when it can’t be reached.',
   },
   {
     name: 'routing_strategy',
@@ -87,12 +102,44 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'The port of `--address`; 0 takes a free one.',
   },
   {
+    name: 'tls_cert',
+    value: (c) => c.tls?.certPath,
+    variables: ['AIBROKER_TLS_CERT'],
+    type: 'path',
+    effect: 'Certificate chain (PEM) with which the TCP listener speaks TLS. The file may hold the key, too.',
+  },
+  {
+    name: 'tls_key',
+    value: (c) => c.tls?.keyPath,
+    variables: ['AIBROKER_TLS_KEY'],
+    type: 'path',
+    effect: 'The key of `AIBROKER_TLS_CERT` (PEM), where it is in a file of its own.',
+  },
+  {
     name: 'mother',
     value: (c) => c.isMother,
     variables: ['--mother'],
     type: 'flag',
     default: 'false',
     effect: 'Calls this broker the root of a cascade; shown by `info`.',
+  },
+  {
+    name: 'max_hops',
+    value: (c) => c.maxHops,
+    variables: ['AIBROKER_MAX_HOPS'],
+    type: COUNT,
+    unit: 'brokers',
+    default: '4',
+    effect: 'How many brokers above this one a request may pass that begins here.',
+  },
+  {
+    name: 'cascade_retries',
+    value: (c) => c.cascadeRetries,
+    variables: ['AIBROKER_CASCADE_RETRIES'],
+    type: COUNT,
+    unit: 'retries',
+    default: '3',
+    effect: 'How many retries a request may cause that may go to a broker above, over all brokers together.',
   },
   {
     name: 'workers',
@@ -126,6 +173,27 @@ export const SETTINGS: readonly SettingRow[] = [
     type: '`lean` or `undici`',
     default: D.httpClient,
     effect: 'The HTTP client for providers: our own, or undici where ours fails.',
+  },
+  {
+    name: 'http_proxy',
+    value: (c) => shownUrl(c.networkProxy.http),
+    variables: ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'],
+    type: 'URL',
+    effect: 'The proxy through which providers with `http://` addresses are reached, except on this host.',
+  },
+  {
+    name: 'https_proxy',
+    value: (c) => shownUrl(c.networkProxy.https),
+    variables: ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'],
+    type: 'URL',
+    effect: 'The proxy through which providers with `https://` addresses are reached.',
+  },
+  {
+    name: 'no_proxy',
+    value: (c) => c.networkProxy.noProxy,
+    variables: ['no_proxy', 'NO_PROXY'],
+    type: 'names, suffixes, addresses and networks with commas between',
+    effect: 'Hosts that are reached without a proxy; `*` is all of them.',
   },
   {
     name: 'most_open_requests',
@@ -213,6 +281,14 @@ export const SETTINGS: readonly SettingRow[] = [
     type: 'host names, with commas',
     effect:
       'Names of the TCP listener in `Host` headers, besides its addresses and `localhost`; a request for any other is rejected.',
+  },
+  {
+    name: 'cors_origins',
+    value: (c) => listed(c.corsOrigins),
+    variables: ['AIBROKER_CORS_ORIGINS'],
+    type: 'origins, with commas',
+    effect:
+      'Web pages of these origins may use the broker from a browser (CORS), with a token; on every listener. None by default.',
   },
   {
     name: 'roll_up_64',

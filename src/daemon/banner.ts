@@ -13,10 +13,10 @@ export function banner(daemon: Daemon, config: Config): string {
     ...(tcp === undefined
       ? []
       : [
-          ['tcp', `http://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`] as [
-            string,
-            string,
-          ],
+          [
+            'tcp',
+            `${config.tls === undefined ? 'http' : 'https'}://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`,
+          ] as [string, string],
         ]),
     ['providers', providers.map(providerText).join(', ')],
     ['models', `${modelsText(daemon)}, from ${daemon.modelsPath}`],
@@ -35,7 +35,7 @@ export function banner(daemon: Daemon, config: Config): string {
 }
 
 const NO_PROVIDER =
-  '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or OPENAI_, GROQ_, SAMBANOVA_, ALIBABA_API_KEY) and start again.'
+  '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or that of another provider, see docs/providers.md) and start again.'
 
 function providerText({ id, keyCount, isMock }: Provider): string {
   if (isMock) return `${id} (built-in echo)`

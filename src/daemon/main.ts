@@ -1,4 +1,6 @@
 // The daemon `hero_aibroker_server`.
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
@@ -14,6 +16,8 @@ import { disablePretenuring, trimMemory } from '../runtime/v8-tuning.ts'
 import { VERSION } from '../runtime/version.ts'
 
 const CHECK_LOG_MS = 5000
+/** The port at which the dashboard is looked for first. */
+const DASHBOARD_PORT = '33851'
 
 const program = new Command('hero_aibroker_server')
   .description('The LLM broker: one daemon on Unix sockets in front of all providers.')
@@ -28,6 +32,7 @@ const program = new Command('hero_aibroker_server')
     '--workers <number>',
     'number of processes that serve requests, one for each core to use (default: 1)',
   )
+  .option('--dashboard', 'also start the dashboard, and print a link that logs in once')
   .option('--mother', 'call this broker the root of a cascade; shown by `info`')
   .addHelpText('after', helpText())
   .action(run)
@@ -37,7 +42,7 @@ await exitOnUsageError(program).parseAsync()
 function helpText(): string {
   return `
 Settings are environment variables; the usual ones:
-  OPENROUTER_API_KEY, OPENAI_API_KEY, GROQ_API_KEY, SAMBANOVA_API_KEY, ALIBABA_API_KEY   keys; …_API_KEYS takes several, with commas
+  OPENROUTER_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY, …   keys of providers (docs/providers.md); …_API_KEYS takes several, with commas
   HERO_SOCKET_DIR        folder of the sockets            (~/hero/var/sockets)
   MODELS_CONFIG_PATH     models, endpoints, prices        (./modelsconfig.yml, else the shipped one)
   ROUTING_STRATEGY       what “auto” means: cheapest or best
@@ -59,12 +64,25 @@ async function run(flags: Flags): Promise<void> {
     const log = output.openLog(config.logLevel)
     const daemon = await startDaemon(config, systemClock, log, flags)
     output.out.write(`${banner(daemon, config)}\n`)
+    if (flags.dashboard === true) startDashboard()
     signals.serve(actionsOf(daemon, config, { output, log }))
     warnOfLostLines(daemon, output)
     trimMemory()
   } catch (error) {
     await output.fail(error)
   }
+}
+
+/** The dashboard is a process of its own, which ends with this one. It works without the broker's help, and the broker without it. */
+function startDashboard(): void {
+  const program = fileURLToPath(new URL('../../bin/hero_aibroker_admin.js', import.meta.url))
+  const child = spawn(process.execPath, [program, `--port=${DASHBOARD_PORT}`, `--any-port`], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  // It tells its own errors.
+  child.on('error', () => undefined)
+  child.unref()
+  child.channel?.unref()
 }
 
 interface Outputs {
@@ -111,7 +129,7 @@ function warnOfLostLines(daemon: Daemon, output: ProgramOutput): void {
   else
     warnings.raise(
       'log',
-      `the log can’t be written (${problem.code}), and ${problem.lost} lines are lost: free space where it is written, or read what it is piped to`,
+      `the log can’t be written (${problem.code}), and ${problem.lost === 0 ? 'its lines wait in memory' : `${problem.lost} lines are lost`}: free space where it is written, or read what it is piped to`,
     )
   systemClock.after(CHECK_LOG_MS, () => warnOfLostLines(daemon, output))
 }

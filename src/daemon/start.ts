@@ -45,7 +45,7 @@ export async function startDaemon(
   const storage = openStorage(instance)
   const accounting = openAccounting(instance, storage)
   const providers = await openProviders(instance, storage, broadcast)
-  const services = await buildServices(instance, storage, accounting, providers)
+  const services = await buildServices(instance, storage, accounting, providers, broadcast)
   const built = { instance, broadcast, storage, accounting, providers, services }
   const tcp = await startListeners(built, flags)
   const open = stack.move()

@@ -96,7 +96,9 @@ function isExhausted(history: readonly AttemptFailure<unknown>[]): boolean {
 function wouldRepeatRefusal(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
   return history.some(({ candidate: failed, error }) => {
     const rule = ERRORS[error.code].fallback
-    if (rule === 'other-model') return candidate.model === failed.model
+    // What was not sent is refused by this provider alone.
+    const isOfModel = error.details.isUnsent !== true && candidate.model === failed.model
+    if (rule === 'other-model') return candidate.id === failed.id || isOfModel
     if (rule === 'larger') return (candidate.contextWindow ?? 0) <= (failed.contextWindow ?? 0)
     return false
   })
@@ -147,6 +149,13 @@ function longestWaitMs({ timeLeftMs }: Pick<FallbackState<unknown>, 'timeLeftMs'
 }
 
 function mayRetry(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
+  // A broker above has done what it could, with retries of its own.
+  if (
+    history.some(
+      ({ candidate: tried, error }) => tried.id === candidate.id && error.details.attempts !== undefined,
+    )
+  )
+    return false
   const ids = history.map(({ candidate: tried }) => tried.id)
   const retries = ids.length - new Set(ids).size
   return retries < MAX_RETRIES && ids.filter((id) => id === candidate.id).length < 2

@@ -1,6 +1,8 @@
 import { ZERO } from '../base/money.ts'
 import { ZERO_USAGE } from '../ledger/types.ts'
 import type { CachedResponse } from './replay/response-cache.ts'
+import { OPENROUTER_RESPONSES } from './response/response-shape.ts'
+import { createReshaper } from './response/formats/verbatim-response.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import type { RequestContext } from './request/inference-request.ts'
 import { admitReplay, permitStoredResponse, type ReplayRequest } from './permit-replay.ts'
@@ -31,7 +33,8 @@ export async function sendCached(
   const { model, streamed } = cached
   const startedAt = clock.now()
   const created = Math.floor(startedAt / 1000)
-  const pieces = cached.pieces.map((piece) => renewed(piece, id, created, cached.id))
+  const reshape = createReshaper(context.shape ?? OPENROUTER_RESPONSES, streamed)
+  const pieces = cached.pieces.map((piece) => reshape(renewed(piece, id, created, cached.id)))
   try {
     const request = {
       id,

@@ -5,11 +5,13 @@ import { money, ZERO, type Money } from '../base/money.ts'
 import type { ChatLimits } from '../mcp/config/config.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { McpGateway } from '../mcp/mcp-gateway.ts'
+import { findByName } from '../catalog/find-model.ts'
 import { DEFAULT_LIMITS } from '../providers/transport/timeouts.ts'
 import { parseChatRequest, type ChatRequest } from '../wire/openai/chat.ts'
 import { jsonBodyOf } from '../wire/json/json-body.ts'
 import { spliceFields } from '../wire/json/splice-fields.ts'
 import { splitTools, type McpToolEntry } from '../wire/openai/mcp-tools.ts'
+import { OPENROUTER_RESPONSES } from './response/response-shape.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import { mayCost } from './execution/attempt-errors.ts'
 import type { RequestContext } from './request/inference-request.ts'
@@ -17,6 +19,7 @@ import { prepareChat } from './chat-request.ts'
 import { Execution } from './execution/execution.ts'
 import type { InferenceServices, ToolChats } from './services/services.ts'
 import { runToolCall } from './tools/run-tool-call.ts'
+import { imagesMessage, type ResultImage } from './tools/tool-result.ts'
 import { ToolBudget } from './tools/tool-budget.ts'
 import { ToolRound, type RequestedCall } from './tools/tool-round.ts'
 import { ToolSelection, selectTools } from './tools/tool-selection.ts'
@@ -94,7 +97,8 @@ async function openLoop(chat: OpenedWith): Promise<Loop | undefined> {
   if (list === undefined) return undefined
   const callerFunctions = new Set(callerTools.flatMap(functionName))
   const set = new ToolSelection(selectTools(list, entries), callerFunctions, limits.searchAbove)
-  const [budget, response] = [new ToolBudget(limits.maxCost), new ToolResponseWriter(sink, request.stream)]
+  const budget = new ToolBudget(limits.maxCost)
+  const response = new ToolResponseWriter(sink, request.stream, context.shape ?? OPENROUTER_RESPONSES)
   return { ...chat, set, callerTools, callerFunctions, limits, deadlineAt, budget, response }
 }
 
@@ -163,11 +167,38 @@ function runCalls(loop: Loop, round: ToolRound): Promise<readonly object[] | und
         const ending = await runToolCall(call, around, signal)
         budget.addCall(ending.cost)
         if (!signal.aborted) end(ending)
-        return { role: 'tool', tool_call_id: call.id, content: ending.result }
+        return {
+          message: { role: 'tool', tool_call_id: call.id, content: ending.result },
+          name: call.name,
+          images: ending.images ?? [],
+        }
       }),
-    ),
+    ).then((results) => messagesOf(results, loop, round)),
   )
 }
+
+interface CallResult {
+  readonly message: object
+  readonly name: string
+  readonly images: readonly ResultImage[]
+}
+
+/** The messages of the results, and one with their pictures if the model sees that has just responded. */
+function messagesOf(
+  results: readonly CallResult[],
+  { services }: Loop,
+  { head }: ToolRound,
+): readonly object[] {
+  const messages = results.map(({ message }) => message)
+  const name = head['model']
+  const model = typeof name === 'string' ? findByName(services.catalog(), name)?.model : undefined
+  const images =
+    model?.capabilities.some((word) => SEES.has(word)) === true ? imagesMessage(results) : undefined
+  return images === undefined ? messages : [...messages, images]
+}
+
+/** The words of the models file and of OpenRouter for a model that reads pictures. */
+const SEES: ReadonlySet<string> = new Set(['vision', 'image', 'image_input'])
 
 function pricesOf(set: ToolSelection, calls: readonly RequestedCall[]): Money {
   return money(calls.reduce((sum, { name }) => sum + (set.find(name)?.price ?? ZERO), 0n))

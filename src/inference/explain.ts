@@ -60,7 +60,7 @@ export function explain(request: ExplainRequest, caller: Caller, services: Admin
       { kind, requested: routing, strategy: services.strategy },
       caller,
       services,
-      leftOut,
+      { excluded: leftOut },
     )
     return explanationOf(affordable(candidates, request, caller, services, leftOut), undefined)
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Caller } from '../auth/caller.ts'
 import type { LimitAdmission } from '../limits/limits.ts'
 import type { RouteQuery } from '../routing/route.ts'
 import { selectFor } from './candidates/select-candidates.ts'
+import { countRefusal } from './admission/refusal-counter.ts'
 import { mayUseEndpoint } from './services/access-policy.ts'
 import type { InferenceServices, ReplayServices } from './services/services.ts'
 
@@ -19,9 +20,22 @@ export interface ReplayRequest {
  * `over-budget` where a budget is exceeded. A budget that is just used up admits it, because it costs nothing.
  */
 export function admitReplay(
-  { caller, query }: ReplayRequest,
+  request: ReplayRequest,
   services: InferenceServices,
   { limits }: ReplayServices,
+): LimitAdmission {
+  try {
+    return admitted(request, services, limits)
+  } catch (error) {
+    countRefusal(services.refusals, request.caller, error)
+    throw error
+  }
+}
+
+function admitted(
+  { caller, query }: ReplayRequest,
+  services: InferenceServices,
+  limits: ReplayServices['limits'],
 ): LimitAdmission {
   const { strategy } = services
   // Without restrictions a response outlives its provider.

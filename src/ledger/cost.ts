@@ -142,11 +142,13 @@ function ratesFor(promptTokens: number, price: Price): Rates {
 function exactPrompt(usage: Usage, rates: Rates, price: Price): Sum {
   const cached = Math.min(usage.cachedPrompt, usage.prompt)
   const written = Math.min(usage.cacheWrite, usage.prompt - cached)
+  const hourly = Math.min(usage.cacheWrite1h ?? 0, written)
   const audio = Math.min(usage.audioPrompt, usage.prompt - cached - written)
   const image = Math.min(usage.imagePrompt ?? 0, usage.prompt - cached - written - audio)
   return sum(
     tokens(cached, rates.cachedInput ?? rates.input),
-    tokens(written, rates.cacheWrite ?? rates.input),
+    tokens(written - hourly, rates.cacheWrite ?? rates.input),
+    tokens(hourly, rates.cacheWrite1h ?? rates.cacheWrite ?? rates.input),
     tokens(audio, rates.audioInput ?? rates.input),
     tokens(image, rates.image ?? rates.input),
     tokens(usage.prompt - cached - written - audio - image, rates.input),
@@ -166,9 +168,14 @@ function exactCompletion(usage: Usage, rates: Rates): Sum {
 }
 
 function promptRates(rates: Rates): Money[] {
-  return [rates.input, rates.cachedInput, rates.cacheWrite, rates.audioInput, rates.image].filter(
-    (rate) => rate !== undefined,
-  )
+  return [
+    rates.input,
+    rates.cachedInput,
+    rates.cacheWrite,
+    rates.cacheWrite1h,
+    rates.audioInput,
+    rates.image,
+  ].filter((rate) => rate !== undefined)
 }
 
 function completionRates(rates: Rates): Money[] {
@@ -177,7 +184,8 @@ function completionRates(rates: Rates): Money[] {
 
 /** Unknown when the input rate is, whatever other rates are known. */
 function maxInputRate(rates: Rates, isText: boolean): Money | undefined {
-  const text = maxRate(maxRate(rates.input, rates.cachedInput), rates.cacheWrite)
+  const read = maxRate(rates.input, rates.cachedInput)
+  const text = maxRate(maxRate(read, rates.cacheWrite), rates.cacheWrite1h)
   return isText ? text : maxRate(maxRate(text, rates.audioInput), rates.image)
 }
 

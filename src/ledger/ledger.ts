@@ -9,9 +9,11 @@ import type { Balances } from './balances/balances.ts'
 import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
 import type { EntrySettlement } from './entries/entry-row.ts'
 import { HoldsTable } from './entries/holds-table.ts'
+import { LinksTable, type LinkedRequest } from './entries/links-table.ts'
 import type {
   AddressUsage,
   Balance,
+  CascadeLink,
   NeedsReview,
   Entry,
   Hold,
@@ -22,6 +24,7 @@ import type {
   UsageSplit,
   UsageSummary,
 } from './types.ts'
+import { adoptionOf, isExact, type ChargedCost } from './adopt-outcome.ts'
 import { loadBalances } from './balances/load-balances.ts'
 import type { Period } from './balances/periods.ts'
 import {
@@ -55,6 +58,16 @@ export interface Ledger {
    */
   increaseHold(hold: Hold, maxCost: Money): Promise<Hold>
   /**
+   * Moves money into or out of a hold that is no request, in memory at once. What makes it smaller is written before any hold
+   * that is made after it, and rejects with `store-full`, which leaves it as it was; what makes it larger is written after
+   * every entry that was settled before, and waits for space.
+   */
+  changeHold(hold: Hold, by: Money): Promise<void>
+  /** Ends a hold that is no request, without an entry: what it still holds is free again. */
+  dropHold(hold: Hold): Promise<void>
+  /** The holds of this kind that are no requests, those of an earlier process among them. */
+  holdsOf(kind: typeof LEASE): readonly Hold[]
+  /**
    * Turns a hold into its entry. With a full disk it resolves when there is space again. Settling twice is a bug and throws
    * `internal`.
    */
@@ -83,6 +96,24 @@ export interface Ledger {
   /** Entries by their start, newest first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** The place of a request in a cascade; `undefined` for one without a place. */
+  linkOf(id: string): LinkedRequest | undefined
+  /** Ids of requests of `since` (Unix seconds) or later whose charge by brokers above is not known exactly. */
+  unresolved(since: number, limit: number): readonly string[]
+  /** Requests that went to brokers above alone, newest first, with what they cost by our own prices. */
+  upward(filter: {
+    since: number
+    until: number
+    limit: number
+  }): readonly { id: string; listCost: Money | undefined }[]
+  /** Books what a broker above charges for an entry, as a correction. False when the entry says so already. */
+  adopt(
+    entry: Entry,
+    charged: ChargedCost,
+    at: { readonly now: number; readonly priceVersion: string },
+  ): Promise<boolean>
+  /** Requests by the id that a broker below gave them, or by that of one of their attempts. */
+  linkedTo(childRequest: string): readonly LinkedRequest[]
   /** The cost of an entry with its bounds and with its corrections; `undefined` while it is unknown. */
   correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'>
   /** The entries that need an administrator's attention, of requests that started at `since` (Unix seconds) or later. */
@@ -123,6 +154,7 @@ class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
   readonly #entries: EntriesTable
+  readonly #links: LinksTable
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
   #balances: Balances
@@ -134,13 +166,15 @@ class StoredLedger implements Ledger {
   constructor(store: Store, now: number, onUnsettled: LedgerOptions['onUnsettled']) {
     this.#store = store
     this.#onUnsettled = onUnsettled
-    this.#holds = new HoldsTable(store)
+    this.#links = new LinksTable(store)
+    this.#holds = new HoldsTable(store, this.#links)
     this.#entries = new EntriesTable(store)
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
     this.#balances = loadBalances(store, now)
-    this.#orphans = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
-    for (const hold of this.#orphans) this.#addOpen(hold)
+    const stored = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
+    this.#orphans = stored.filter(({ kind }) => kind !== LEASE)
+    for (const hold of stored) this.#addOpen(hold)
   }
 
   hold(request: HoldRequest): Promise<Hold> {
@@ -152,7 +186,7 @@ class StoredLedger implements Ledger {
     return new Promise((resolve, reject) => {
       this.#store.queue({
         waitsForSpace: false,
-        autocommit: request.group === undefined,
+        autocommit: request.group === undefined && request.link === undefined,
         run: () => this.#holds.insert(request),
         resolve: (rowid) => {
           hold.rowid = rowid
@@ -189,6 +223,33 @@ class StoredLedger implements Ledger {
     }
   }
 
+  async changeHold(hold: Hold, by: Money): Promise<void> {
+    const open = this.#openHold(hold)
+    if (open === undefined) throw settledTwice(hold.id)
+    open.maxCost = money((open.maxCost ?? ZERO) + by)
+    this.#balances.add(open.caller, open.bookedAt, { held: by })
+    if (by > ZERO) return this.#store.writeWithRetry(() => this.#holds.change(open, by))
+    try {
+      await this.#store.write(() => this.#holds.change(open, by))
+    } catch (error) {
+      open.maxCost = money(open.maxCost - by)
+      this.#balances.add(open.caller, open.bookedAt, { held: money(ZERO - by) })
+      throw error
+    }
+  }
+
+  async dropHold(hold: Hold): Promise<void> {
+    const open = this.#openHold(hold)
+    if (open === undefined) return
+    this.#open.delete(open)
+    this.#balances.add(open.caller, open.bookedAt, { held: money(ZERO - (open.maxCost ?? ZERO)) })
+    await this.#store.writeWithRetry(() => this.#holds.delete(open))
+  }
+
+  holdsOf(kind: typeof LEASE): readonly Hold[] {
+    return this.#open.list().filter((hold) => hold.kind === kind)
+  }
+
   settle(hold: Hold, settlement: Settlement): Promise<void> {
     return this.#close(hold, settlement)
   }
@@ -198,7 +259,8 @@ class StoredLedger implements Ledger {
   }
 
   openHolds(): readonly Hold[] {
-    return this.#open.list()
+    const all = this.#open.list()
+    return all.some(({ kind }) => kind === LEASE) ? all.filter(({ kind }) => kind !== LEASE) : all
   }
 
   async recover(): Promise<number> {
@@ -241,6 +303,33 @@ class StoredLedger implements Ledger {
 
   find(id: string): Entry | undefined {
     return this.#entries.find(id)
+  }
+
+  linkedTo(childRequest: string): readonly LinkedRequest[] {
+    return this.#links.ofChild(childRequest)
+  }
+
+  linkOf(id: string): LinkedRequest | undefined {
+    return this.#links.find(id)
+  }
+
+  unresolved(since: number, limit: number): readonly string[] {
+    return this.#links.unresolved(since, limit)
+  }
+
+  upward({ since, until, limit }: { since: number; until: number; limit: number }) {
+    return this.#links.upward(since, until, limit)
+  }
+
+  async adopt(
+    entry: Entry,
+    charged: ChargedCost,
+    at: { readonly now: number; readonly priceVersion: string },
+  ): Promise<boolean> {
+    const correction = adoptionOf(entry, this.#entries.adjustmentsOf(entry.id), charged, at)
+    if (correction !== undefined) await this.#correct(correction)
+    if (isExact(charged)) await this.#store.write(() => this.#links.resolve(entry.id, { isExact: true }))
+    return correction !== undefined
   }
 
   correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
@@ -295,8 +384,10 @@ class StoredLedger implements Ledger {
     })
   }
 
-  clear(beforeDay: number): Promise<number> {
-    return this.#rollUp.clear(beforeDay)
+  async clear(beforeDay: number): Promise<number> {
+    const cleared = await this.#rollUp.clear(beforeDay)
+    if (cleared > 0) await this.#store.write(() => this.#links.clear())
+    return cleared
   }
 
   #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
@@ -314,6 +405,8 @@ class StoredLedger implements Ledger {
         run: () => {
           this.#holds.delete(hold)
           writeEntry()
+          if (hold.link?.mothers !== undefined)
+            this.#links.resolve(hold.id, { isExact: isExact(settlement), listCost: settlement.listCost })
         },
         resolve: () => {
           this.#open.delete(open)
@@ -358,6 +451,9 @@ class StoredLedger implements Ledger {
   }
 }
 
+/** The kind of a hold that is a lease: money that a broker below may spend. */
+export const LEASE = 'lease'
+
 /** The rowid of a hold that is not written yet. */
 const NOT_WRITTEN = -1
 
@@ -375,11 +471,12 @@ class OpenHold implements Hold, SwapSetMember {
   readonly kind: string
   readonly requestedModel: string
   readonly streamed: boolean
-  readonly maxCost: Money | undefined
+  maxCost: Money | undefined
   readonly startedAt: number
   readonly group: string | undefined
   readonly referer: string | undefined
   readonly title: string | undefined
+  readonly link: CascadeLink | undefined
   rowid: number
 
   constructor(request: HoldRequest, rowid: number) {
@@ -394,6 +491,7 @@ class OpenHold implements Hold, SwapSetMember {
     this.group = request.group
     this.referer = request.referer
     this.title = request.title
+    this.link = request.link
     this.rowid = rowid
   }
 }

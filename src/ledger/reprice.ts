@@ -60,22 +60,41 @@ export function correctionOf(
   )
     return undefined
   const price = repricing.priceOf(endpoint)
-  const correctCost = price === undefined ? undefined : costOf(usage, price)
+  // An entry does not say how long the cache keeps what was written to it, on which the rate depends.
+  const isByLifetime = usage.cacheWrite > 0 && price?.cacheWrite1h !== undefined
+  const correctCost = price === undefined || isByLifetime ? undefined : costOf(usage, price)
   if (correctCost === undefined) return undefined
   const isPriced = entry.cost !== undefined || earlier.length > 0
   const before = earlier.reduce((sum, { cost }) => sum + (cost ?? ZERO), entry.cost ?? (ZERO as bigint))
   if (isPriced && before === correctCost) return undefined
   const cost = money(correctCost - before)
   const uncertain = changeOfUncertain([entry, ...earlier], isPriced ? before : undefined, correctCost)
+  const { now, priceVersion } = repricing
+  const unpriced = !isPriced && entry.costHigh === undefined ? -1 : 0
+  return correctionTo(entry, { cost, uncertain, unpriced, priceVersion, now })
+}
+
+/** By how much an entry is corrected. */
+export interface CorrectionAmounts {
+  readonly cost: Money
+  readonly uncertain: Money
+  /** −1 when the entry had no price and now has one, otherwise 0. */
+  readonly unpriced: number
+  readonly priceVersion: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** The entry that corrects another one by these amounts. */
+export function correctionTo(
+  entry: Entry,
+  { cost, uncertain, unpriced, priceVersion, now }: CorrectionAmounts,
+): Correction {
   return {
-    request: {
-      ...entry,
-      id: `adj-${Math.floor(repricing.now / 1000)}-${randomLetters(20)}`,
-      streamed: false,
-    },
+    request: { ...entry, id: `adj-${Math.floor(now / 1000)}-${randomLetters(20)}`, streamed: false },
     settlement: {
       status: 'adjusted',
-      endpoint,
+      endpoint: entry.endpoint,
       provider: entry.provider,
       model: entry.model,
       attempts: [],
@@ -85,18 +104,13 @@ export function correctionOf(
       cost,
       costLow: undefined,
       costHigh: undefined,
-      priceVersion: repricing.priceVersion,
+      priceVersion,
       finishReason: undefined,
       error: undefined,
       firstTokenMs: undefined,
       durationMs: undefined,
     },
-    adjustment: {
-      adjusts: entry.id,
-      uncertain,
-      unpriced: !isPriced && entry.costHigh === undefined ? -1 : 0,
-      bookedAt: repricing.now,
-    },
+    adjustment: { adjusts: entry.id, uncertain, unpriced, bookedAt: now },
     cost,
     spent: money(cost + uncertain),
   }
@@ -119,7 +133,10 @@ export function correctedBy(
   const before: bigint = cost ?? ZERO
   const corrected = corrections.reduce((sum, { cost: by }) => sum + (by ?? ZERO), before)
   const above = corrections.reduce((sum, { uncertain: by }) => sum + (by ?? ZERO), uncertain as bigint)
-  const isBounded = cost !== undefined && (costLow ?? costHigh) !== undefined
+  // What was corrected to a bounded cost is one, whatever it was before.
+  if (cost === undefined && above > 0n)
+    return { cost: money(corrected), costLow: ZERO, costHigh: money(corrected + above) }
+  const isBounded = cost !== undefined && (costLow ?? costHigh) !== undefined && above !== 0n
   if (!isBounded) return { cost: money(corrected), costLow: undefined, costHigh: undefined }
   const low = costLow === undefined || before <= 0n ? costLow : money((costLow * corrected) / before)
   return { cost: money(corrected), costLow: low, costHigh: costHigh && money(corrected + above) }

@@ -10,6 +10,8 @@ export interface Usage {
   readonly completion: number
   readonly cachedPrompt: number
   readonly cacheWrite: number
+  /** Written to a cache that keeps them for an hour; inside `cacheWrite`. */
+  readonly cacheWrite1h?: number | undefined
   readonly reasoning: number
   readonly audioPrompt: number
   readonly audioCompletion: number
@@ -61,10 +63,27 @@ export interface LedgerRequest {
   readonly title?: string | undefined
 }
 
+/** The place of a request in a cascade of brokers. */
+export interface CascadeLink {
+  /** The id that the broker below gave to it. */
+  readonly childRequest?: string | undefined
+  /** Ids of the brokers that it has passed, the child last. */
+  readonly path?: readonly string[] | undefined
+  /** Labels of the caller at the broker below; they give no right. */
+  readonly childContext?: string | undefined
+  readonly childCaller?: string | undefined
+  /** The lease that it is charged under. */
+  readonly lease?: string | undefined
+  /** The brokers above that it may be sent to; absent when it may be sent to other providers, too. */
+  readonly mothers?: readonly string[] | undefined
+}
+
 /** A request for which money is set aside before anything is sent upstream. */
 export interface HoldRequest extends LedgerRequest {
   /** The maximum that it can cost; `undefined` when no candidate has a known price. */
   readonly maxCost: Money | undefined
+  /** Absent for a request that neither comes from a broker nor may go to one. */
+  readonly link?: CascadeLink | undefined
 }
 
 /** Money set aside for a running request; in memory and in the store until it is settled. */
@@ -129,6 +148,8 @@ export interface Settlement {
   readonly upstreamCost?: Money | undefined
   /** Why the entry needs an administrator's attention, in one sentence. */
   readonly flag?: string | undefined
+  /** What it costs by our own price, where a broker above charged for it. */
+  readonly listCost?: Money | undefined
   readonly priceVersion: string
   readonly finishReason: string | undefined
   readonly error: string | undefined

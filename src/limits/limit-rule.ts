@@ -26,6 +26,13 @@ export interface Restriction {
   /** Names, or prefixes of names followed by `*`. */
   readonly models: readonly string[] | undefined
   readonly isLocalOnly: boolean
+  /** Countries of the companies behind providers (ISO 3166). */
+  readonly regions?: ReadonlySet<string> | undefined
+  /** Only providers that are known not to train on prompts, or to keep nothing. */
+  readonly noTraining?: boolean | undefined
+  readonly noRetention?: boolean | undefined
+  /** How many brokers above this one a request may pass. */
+  readonly maxHops?: number | undefined
 }
 
 /** Parses a rule from its wire format. Throws `RangeError` for an amount that is no money. */
@@ -54,11 +61,17 @@ function budgetsOf(rule: LimitRule): Budget[] {
   })
 }
 
-function restrictionOf({ providers, models, local_only = false }: LimitRule): Restriction | undefined {
-  if (providers === undefined && models === undefined && !local_only) return undefined
+function restrictionOf(rule: LimitRule): Restriction | undefined {
+  const { providers, models, local_only = false, regions, no_training, no_retention, max_hops } = rule
+  const places = regions ?? max_hops ?? (no_training === true || no_retention === true ? true : undefined)
+  if (providers === undefined && models === undefined && !local_only && places === undefined) return undefined
   return {
     providers: providers === undefined ? undefined : new Set(providers),
     models,
     isLocalOnly: local_only,
+    regions: regions === undefined ? undefined : new Set(regions),
+    noTraining: no_training,
+    noRetention: no_retention,
+    maxHops: max_hops,
   }
 }

@@ -17,7 +17,13 @@ import { truncate } from '../base/text.ts'
 import { complete } from './completion.ts'
 import { losesMost } from '../files/loses-most.ts'
 import { type FileWatch, watchFile } from '../files/watch-file.ts'
-import { type ChatLimits, type EntryProblem, type McpConfig, NO_SERVERS } from './config/config.ts'
+import {
+  type ChatLimits,
+  type EntryProblem,
+  type McpConfig,
+  NO_SERVERS,
+  type PolicyConfig,
+} from './config/config.ts'
 import { readMcpConfig } from './config/config-file.ts'
 import type { CallerClient } from './connection/client-session.ts'
 import type { ListKind } from './connection/connection.ts'
@@ -57,6 +63,8 @@ export interface McpGatewayOptions {
   /** Hands the callers of tools to servers with `forwardCaller`; without it no server learns them. */
   readonly identity?: CallerIdentity | undefined
   readonly pinStore?: PinStore | undefined
+  /** Called when the policies have been replaced. */
+  readonly onPolicies?: (() => void) | undefined
   readonly random?: (() => number) | undefined
   /** How long a list request waits for servers that are still starting. */
   readonly listWaitMs?: number | undefined
@@ -113,6 +121,7 @@ export class McpGateway {
   /** Why the file as it is now is not in use. */
   #configProblem: string | undefined
   #entryProblems: readonly EntryProblem[] = []
+  #policies: readonly PolicyConfig[] = []
   #reloading: Promise<void> = Promise.resolve()
 
   constructor(options: McpGatewayOptions, view?: { servers: ServerSet; shared: SharedState }) {
@@ -147,6 +156,11 @@ export class McpGateway {
     return this.#shared.chat
   }
 
+  /** The policies in use. */
+  get policies(): readonly PolicyConfig[] {
+    return this.#policies
+  }
+
   /** Patterns over `server__tool`: the tools that chats of this caller get without naming any. Usually none. */
   chatTools(caller: ToolCaller): readonly string[] {
     return this.#shared.policy.chatTools(caller)
@@ -154,7 +168,9 @@ export class McpGateway {
 
   /** Applies a configuration; servers whose entry is unchanged keep running. */
   async configure(config: McpConfig): Promise<void> {
+    this.#policies = config.policies
     this.#shared.policy = new ToolPolicy(config.policies, this.#options.clock)
+    this.#options.onPolicies?.()
     this.#shared.chat = config.chat
     for (const { server, reason } of config.problems)
       this.#options.log.warn({ server, problem: reason }, 'mcp: an entry of the configuration is left out')
@@ -327,6 +343,7 @@ export class McpGateway {
         restarts: 0,
         callsRunning: 0,
         warnings: [],
+        inherits: [],
       }))
   }
 

@@ -3,7 +3,11 @@ import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
 import type { StreamedBody } from './streamed-body.ts'
+import type { RequestRulesName } from './request-rules/index.ts'
 import type { UsageShape } from './usage-shape.ts'
+
+/** The protocols that providers speak; `providers/protocols/index.ts` has them. */
+export type ProtocolName = 'openai-chat' | 'anthropic'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -13,16 +17,22 @@ export interface Quirks {
   readonly refusesStreamOptions?: boolean | undefined
   /** Maximum number of inputs of one embedding request. */
   readonly maxInputs?: number | undefined
-  /** Sampling fields that it refuses with 400; they are removed. */
+  /** The vendor whose words its requests are put into; those of its own id without it. */
+  readonly requestRules?: RequestRulesName | undefined
+  /** Further fields that it refuses with 400; they are left out. */
   readonly droppedFields?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly acceptsCacheControl?: boolean | undefined
+  /** It takes system messages after the first turn; without it they become text of the user, in their place. */
+  readonly takesLateSystem?: boolean | undefined
   /** How a request marks the last message as the beginning of the response; by default by that message's role alone. */
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
   /** The formats in which it gives transcripts; any by default. */
   readonly transcriptFormats?: readonly string[] | undefined
+  /** It is another instance of this broker, which understands the headers of a cascade. */
+  readonly speaksCascade?: boolean | undefined
   /** How its usage objects deviate from OpenAI's. */
   readonly usageShape?: UsageShape | undefined
 }
@@ -50,6 +60,11 @@ export interface Company {
   readonly headquarters?: string | undefined
 }
 
+/** The facts of a definition that come from outside. */
+export type SourcedFact = 'baseUrl' | 'abortStopsBilling' | 'privacy' | 'quirks' | 'usageShape'
+
+export type Source = readonly [url: string, date: string]
+
 /** What is known about a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
   /** Slug: `groq`. Also the first half of its endpoints' ids. */
@@ -57,6 +72,8 @@ export interface ProviderDefinition {
   /** As OpenRouter's `provider` field shows it. */
   readonly displayName: string
   readonly baseUrl: string
+  /** `openai-chat` by default. */
+  readonly protocol?: ProtocolName | undefined
   /** Whether requests need a key. Known providers read `GROQ_API_KEY` and `GROQ_API_KEYS` for `groq`. */
   readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
@@ -72,8 +89,16 @@ export interface ProviderDefinition {
   /** By its terms for API customers; absent when unknown. */
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
+  /** The form of its base URL, when that names the account or the region: then `baseUrl` is empty until it is configured. */
+  readonly baseUrlForm?: string | undefined
+  /** Where each of these facts was read, and when: an address, and YYYY-MM. A fact without a source is not known. */
+  readonly sources?: Readonly<Partial<Record<SourcedFact, Source>>> | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isMock?: boolean | undefined
+  /** A broker above that has shown that she keeps to the restrictions that are handed up. */
+  readonly attestsPolicy?: boolean | undefined
+  /** SHA-256 (hexadecimal) of the only certificate that is accepted, in place of one that an authority vouches for. */
+  readonly fingerprint?: string | undefined
 }
 
 /** The kind of a request, which decides its path at the provider. */
@@ -115,6 +140,8 @@ export interface ProviderRequest {
   /** The provider's own name for the model. */
   readonly modelId: string
   readonly stream: boolean
+  /** The maximum tokens that the model can respond with, as far as the catalogue knows it. */
+  readonly maxOutputTokens?: number | undefined
   /** Whether the model is known to reason, or known not to; absent when unknown. */
   readonly isReasoningModel?: boolean | undefined
   /** Another endpoint can respond instead, so that this one's silence is not waited for as long as when it is alone. */
@@ -126,6 +153,8 @@ export interface ProviderRequest {
   readonly title: string | undefined
   /** The caller's headers. Only a router gets the few that steer it; no provider gets any other. */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
+  /** Names and values in turn: what a mother is told about the request. */
+  readonly hopHeaders?: readonly string[] | undefined
 }
 
 /**
@@ -151,6 +180,8 @@ export interface ResponseHandler {
 export interface ProviderCall {
   /** Whether anything of the request has left this host. If not, it can't be billed. */
   readonly wasSent: boolean
+  /** Names of what the caller asked for and this provider does not take for this model; absent when there is none. */
+  readonly leftOut?: readonly string[] | undefined
   /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void
@@ -167,8 +198,16 @@ export interface Provider {
   /** Whether that also holds for a request without a stream; false when unknown. */
   readonly abortStopsPlainBilling?: boolean | undefined
   readonly isMock: boolean
+  /** It is a broker above this one. */
+  readonly isMother?: boolean | undefined
+  /** A broker above that keeps to the restrictions that are handed up to her. */
+  readonly attestsPolicy?: boolean | undefined
+  /** A broker above on this host. */
+  readonly isOnHost?: boolean | undefined
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
+  /** The address of the proxy through which it is reached, without credentials; directly without it. */
+  readonly proxy?: string | undefined
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
   /** Maximum number of inputs of one embedding request; absent when unknown. */
@@ -178,6 +217,8 @@ export interface Provider {
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
+  /** Names of the request's fields that it does not take for one of its models, as far as that is known. */
+  readonly refusedFields?: ((modelId: string) => ReadonlySet<string>) | undefined
   /** How its usage objects deviate from OpenAI's; absent where they do not. */
   readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */

@@ -7,6 +7,8 @@ export interface ProviderState {
   readonly isMock: boolean
   /** A router such as OpenRouter: it understands provider preferences and chooses among providers of its own. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** Names of the request's fields that it does not take for one of its models. */
+  readonly refusedFields?: ((modelId: string) => ReadonlySet<string>) | undefined
   /** Its data policy for prompts; absent when unknown. */
   readonly privacy?: { readonly trains: boolean; readonly retains: boolean } | undefined
 }

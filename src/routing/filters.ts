@@ -228,7 +228,8 @@ const RARE_PARAMETERS = [
 ]
 
 /** Whether an endpoint is known to support a parameter. */
-export function supportsParameter({ model, endpoint }: EndpointCandidate, name: string): boolean {
+export function supportsParameter({ model, endpoint, state }: EndpointCandidate, name: string): boolean {
+  if (state.refusedFields?.(endpoint.modelId).has(name) === true) return false
   if (endpoint.supportedParameters !== undefined) return endpoint.supportedParameters.includes(name)
   const capability = CAPABILITY_OF[name]
   if (capability !== undefined) return model.capabilities.includes(capability)

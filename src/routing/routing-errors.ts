@@ -64,5 +64,6 @@ export function noProviderForKind(kind: ModelKind): BrokerError {
   return new BrokerError(
     'none-fits',
     `No provider for ${kind} is configured: set a key such as OPENROUTER_API_KEY, then restart the broker`,
+    { details: { metadata: { failed_routing_step: 'Filter by Model Kind' } } },
   )
 }

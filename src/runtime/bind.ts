@@ -1,6 +1,6 @@
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, type Stats } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, type Stats } from 'node:fs'
 import { createConnection, type AddressInfo, type Server } from 'node:net'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { BrokerError } from '../base/errors.ts'
 import { checkSocketPath } from './socket-paths.ts'
 
@@ -16,8 +16,10 @@ export interface BoundSocket {
 }
 
 /**
- * Makes `server` listen on a Unix socket that only its owner and group can open (0660, in a folder of 0700), from the
- * first instant that the path exists. Throws `cannot-start` when another process listens there or another file is there.
+ * Makes `server` listen on a Unix socket that only its owner and group can open (0660), from the first instant that the path
+ * exists. A new folder is private (0700); the rights of an existing one stay as the operator set them, and the socket gets the
+ * folder's group if the folder lets its group in. Throws `cannot-start` when another process listens there or another file is
+ * there.
  *
  * The socket is created under a temporary name and moved into place: a path that exists has a server behind it, and libuv,
  * which on close unlinks the path it was given without a check, can't remove a successor's socket.
@@ -27,6 +29,7 @@ export async function bindUnixSocket(server: Server, path: string): Promise<Boun
   const temporaryPath = temporaryPathOf(path)
   await listen(server, path, () => listenUnderUmask(server, temporaryPath))
   const created = lstatSync(temporaryPath)
+  joinGroup(temporaryPath, dirname(path))
   renameSync(temporaryPath, path)
   return {
     path,
@@ -36,23 +39,28 @@ export async function bindUnixSocket(server: Server, path: string): Promise<Boun
   }
 }
 
-/** Creates the private folder of a socket at `path` and removes a stale socket there. Throws `cannot-start` when the path is in use. */
+/** Creates the folder of a socket at `path`, private, unless there is one, and removes a stale socket there. Throws `cannot-start` when the path is in use. */
 export async function prepareSocketPath(path: string): Promise<void> {
   checkSocketPath(path)
-  makePrivateFolder(dirname(path))
+  ensureFolder(dirname(path))
   await removeStale(path)
   await removeStale(temporaryPathOf(path))
 }
 
 /**
- * Makes `server` listen on a Unix socket that several worker processes share: the first one creates it and moves it into
- * place. The primary must have called `prepareSocketPath` before.
+ * Makes `server` listen on a Unix socket that several worker processes share: the first one creates it in `privateFolder` and
+ * moves it into place. The primary must have called `prepareSocketPath` before.
  */
-export async function bindSharedUnixSocket(server: Server, path: string): Promise<void> {
-  const temporaryPath = temporaryPathOf(path)
+export async function bindSharedUnixSocket(
+  server: Server,
+  path: string,
+  privateFolder: string,
+): Promise<void> {
+  const temporaryPath = join(privateFolder, basename(temporaryPathOf(path)))
   await listen(server, path, () => server.listen(temporaryPath))
   try {
-    // Until it is moved, its mode does not matter: only its owner may enter the folder.
+    // Until it is moved, its mode does not matter: only its owner may enter the private folder.
+    joinGroup(temporaryPath, dirname(path))
     chmodSync(temporaryPath, SOCKET_MODE)
     renameSync(temporaryPath, path)
   } catch (error) {
@@ -74,14 +82,29 @@ export async function bindTcp(server: Server, address: string, port: number): Pr
   return bound
 }
 
-function makePrivateFolder(folder: string): void {
+function ensureFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    chmodSync(folder, 0o700)
   } catch (error) {
     throw new BrokerError('cannot-start', `cannot create ${folder} as a private folder: ${String(error)}`, {
       cause: error,
     })
+  }
+}
+
+const GROUP_MAY_ENTER = 0o010
+
+/**
+ * Gives a socket the group of the folder that it is for, when the operator has let that group in. Without the right to do so, the socket keeps
+ * the group of this process; a folder with the set-group-ID bit needs none.
+ */
+function joinGroup(path: string, folder: string): void {
+  const { mode, gid } = statSync(folder)
+  if ((mode & GROUP_MAY_ENTER) === 0 || lstatSync(path).gid === gid) return
+  try {
+    chownSync(path, process.geteuid?.() ?? -1, gid)
+  } catch {
+    // A process may only give a file to a group that it belongs to.
   }
 }
 

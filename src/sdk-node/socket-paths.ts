@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { homeFolder } from '../base/host/home-folder.ts'
 
 /** The two sockets that a client needs. */
 export interface BrokerSockets {
@@ -11,17 +12,20 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Where the broker's sockets are on this machine. Reads the variables in the broker's order; there are three names for
- * the folder because Hero's tools renamed the variable twice. `~` is the home folder.
+ * the folder because Hero's tools renamed the variable twice. `~` is the home folder. Throws `bad-request` where a path
+ * depends on a home folder and there is none.
  */
 export function defaultSockets(environment: Environment): BrokerSockets {
-  const home = readVariable(environment, 'HOME') ?? homedir()
+  const home = (): string =>
+    homeFolder(readVariable(environment, 'HOME'), homedir, 'HERO_SOCKET_DIR, the folder of the sockets')
   const pathIn = (name: string) => {
     const path = readVariable(environment, name)
     return path === undefined ? undefined : resolve(path.replace(/^~(?=\/|$)/, home))
   }
-  const varFolder = pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home, 'hero'), 'var')
+  const varFolder = (): string =>
+    pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home(), 'hero'), 'var')
   const configuredFolder = pathIn('PATH_SOCKETS') ?? pathIn('PATH_SOCKET') ?? pathIn('HERO_SOCKET_DIR')
-  return socketsIn(join(configuredFolder ?? join(varFolder, 'sockets'), 'hero_aibroker'))
+  return socketsIn(join(configuredFolder ?? join(varFolder(), 'sockets'), 'hero_aibroker'))
 }
 
 /** The two sockets, from the path of either of them or of their folder. */

@@ -8,7 +8,7 @@ import type { RpcResponse } from '../wire/rpc/message.ts'
 export function rpcError({ code, message, data }: NonNullable<RpcResponse['error']>): BrokerError {
   const { code: brokerCode, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
   return new BrokerError(isErrorCode(brokerCode) ? brokerCode : codeForRpc(code), message, {
-    details: readDetails({ provider, status, raw, retryAfter, metadata, refusal: undefined }),
+    details: readDetails({ ...UNREAD, provider, status, raw, retryAfter, metadata }),
   })
 }
 
@@ -17,7 +17,7 @@ export function restError(status: number, body: unknown): BrokerError {
   const parsed = envelope.safeParse(body)
   if (!parsed.success)
     return new BrokerError(codeForHttp(status, {}), `the broker responded with HTTP ${status}`)
-  const { message, code, metadata } = parsed.data.error
+  const { message, code, param, metadata } = parsed.data.error
   const {
     code: brokerCode,
     provider_name: provider,
@@ -35,6 +35,8 @@ export function restError(status: number, body: unknown): BrokerError {
       retryAfter,
       metadata: rest,
       refusal: undefined,
+      field: param,
+      attempts: undefined,
     }),
   })
 }
@@ -43,12 +45,23 @@ const envelope = z.object({
   error: z.object({
     message: z.string(),
     code: z.union([z.number(), z.string()]).nullish(),
+    param: z.unknown().optional(),
     metadata: z.record(z.string(), z.unknown()).nullish(),
   }),
 })
 
+/** Details that JSON-RPC does not carry. */
+const UNREAD = { refusal: undefined, field: undefined, attempts: undefined }
+
 /** Details that only the broker itself uses. */
-type BrokerOnlyDetail = 'headers' | 'isUnsent' | 'isStale' | 'mayRepeat' | 'mayBeCharged' | 'routed'
+type BrokerOnlyDetail =
+  | 'requestId'
+  | 'headers'
+  | 'isUnsent'
+  | 'isStale'
+  | 'mayRepeat'
+  | 'mayBeCharged'
+  | 'routed'
 
 /** A detail of an unexpected type is dropped, so that it cannot hide the error itself. */
 function readDetails(given: Record<Exclude<keyof ErrorDetails, BrokerOnlyDetail>, unknown>): ErrorDetails {
@@ -59,6 +72,7 @@ const details = z.object({
   provider: z.string().optional().catch(undefined),
   status: z.number().optional().catch(undefined),
   raw: z.string().optional().catch(undefined),
+  field: z.string().optional().catch(undefined),
   retryAfter: z.number().optional().catch(undefined),
   metadata: z.record(z.string(), z.unknown()),
 })

@@ -1,4 +1,4 @@
-import { apiKeys } from './migrations/api-keys-0001.ts'
+import { apiKeys } from './migrations/api-keys/api-keys-0001.ts'
 import { holdsAndEntries } from './migrations/0001-holds-and-entries.ts'
 import { providerPriority } from './migrations/0002-provider-priority.ts'
 import { keptAnswers } from './migrations/0003-kept-answers.ts'
@@ -8,6 +8,9 @@ import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 import { unitsOfMedia } from './migrations/0012-units-of-media.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
+import { refusedRequests } from './migrations/0009-refused-requests.ts'
+import { mothers } from './migrations/0013-mothers.ts'
+import { cascade } from './migrations/0014-cascade.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -21,6 +24,9 @@ export const MIGRATIONS: readonly string[] = [
   laterEntryColumns,
   upstreamIds,
   clearedDays,
+  refusedRequests,
+  mothers,
+  cascade,
   unitsOfMedia,
 ]
 

@@ -1,6 +1,6 @@
-import { assert, ipV4, ipV6, oneof, property } from 'fast-check'
+import { assert, ipV4, ipV6, oneof, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalAddress, firstForwardedAddress, isLoopback } from '../../src/auth/address.ts'
+import { canonicalAddress, forwardedPayer, isLoopback } from '../../src/auth/address.ts'
 
 describe('the canonical form of an address', () => {
   test.each([
@@ -45,19 +45,34 @@ describe('the canonical form of an address', () => {
   })
 })
 
-describe('the first address of a forwarded list', () => {
+describe('the payer of a forwarded request', () => {
+  const proxies = new Set(['10.0.0.1', '10.0.0.2'])
+
   test.each([
-    ['203.0.113.7, 10.0.0.1', '203.0.113.7'],
-    ['unknown, 203.0.113.7', '203.0.113.7'],
+    ['203.0.113.7', '203.0.113.7'],
     ['203.0.113.7:4711', '203.0.113.7'],
     ['[400::1]:443', '400::1'],
     ['0400::0001', '400::1'],
-  ])('of “%s” is %s', (list, address) => {
-    expect(firstForwardedAddress(list)).toBe(address)
+    ['9.9.9.9, 203.0.113.7', '203.0.113.7'],
+    ['9.9.9.9,203.0.113.7,10.0.0.1 , 10.0.0.2', '203.0.113.7'],
+    ['10.0.0.1, 10.0.0.2', '10.0.0.1'],
+    ['9.9.9.9, unknown', 'local'],
+    ['9.9.9.9, unix:', 'local'],
+    ['9.9.9.9, unknown, 10.0.0.1', '10.0.0.1'],
+    ['9.9.9.9,', 'local'],
+    ['unknown, _hidden,,', 'local'],
+    ['', 'local'],
+  ])('of “%s” is %s', (list, payer) => {
+    expect(forwardedPayer(list, 'local', proxies)).toBe(payer)
   })
 
-  test('of a list without any is undefined', () => {
-    expect(firstForwardedAddress('unknown, _hidden,,')).toBeUndefined()
+  test('is the last address, whatever a caller writes before it', () => {
+    assert(
+      property(string(), oneof(ipV4(), ipV6()), (written, address) => {
+        const payer = canonicalAddress(address)
+        expect(forwardedPayer(`${written}, ${address}`, 'local', undefined)).toBe(payer)
+      }),
+    )
   })
 })
 

@@ -16,7 +16,20 @@ test('the shipped file has many chat models, and models of every other kind', ()
   expect(count('speech')).toBeGreaterThanOrEqual(3)
   expect(count('transcription')).toBeGreaterThanOrEqual(3)
   expect(new Set(endpoints.map(({ provider }) => provider))).toEqual(
-    new Set(['openai', 'openrouter', 'groq', 'sambanova', 'alibaba']),
+    new Set([
+      'openai',
+      'openrouter',
+      'groq',
+      'sambanova',
+      'alibaba',
+      'anthropic',
+      'gemini',
+      'xai',
+      'deepseek',
+      'mistral',
+      'moonshot',
+      'voyage',
+    ]),
   )
 })
 

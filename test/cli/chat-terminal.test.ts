@@ -63,7 +63,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     })
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')
-    await screen.see('waiting … 1 s')
+    await screen.see(/waiting for the broker at .* … 1 s/)
     released.resolve()
     expect(await screen.see('At last')).not.toContain('waiting')
   })

@@ -116,13 +116,17 @@ describe('the commands that read', () => {
   test('usage sends its span in unix seconds and prints the totals', async () => {
     const seen: unknown[] = []
     const totals = { ...methods['usage.summary'].example.result.totals, unpriced: 2, uncertain_usd: '0.01' }
-    const summary = async (params: unknown) => (seen.push(params), { totals, models: [] })
+    const summary = async (params: unknown) => (
+      seen.push(params),
+      { totals, models: [], refused: { over_budget: 2, over_limit: 5, unavailable: 0 } }
+    )
     const handlers = { ...exampleHandlers, 'usage.summary': summary }
     await using broker = await startScriptedBroker(chatScript, { handlers })
     const span = ['--since', '2026-01-01', '--until', '1767312000']
     const { out } = await runInProcess(['usage', '--socket', broker.sockets.rpc, ...span])
     expect(seen).toEqual([{ since: 1_767_225_600, until: 1_767_312_000 }])
     expect(out).toContain('$0.0003072 + ?')
+    expect(out).toContain('Refused, at no cost and without a row: 2 over budget, 5 over a rate limit.')
     expect(out).toContain('2 responses of unknown price')
     expect(out).toContain('up to $0.01 more')
   })

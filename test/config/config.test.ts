@@ -33,6 +33,10 @@ test('an empty environment gets Hero’s default folders and the default setting
     routingStrategy: 'cheapest',
     listen: undefined,
     isMother: false,
+    settings: { kind: 'sqlite' },
+    tls: undefined,
+    maxHops: 4,
+    cascadeRetries: 3,
     detectsLocalServers: true,
     bodyLimitBytes: 64 * 1024 * 1024,
     drainTimeoutMs: 30_000,
@@ -279,3 +283,13 @@ test('AIBROKER_DURABILITY is soon or full, and shown under that name', () => {
   })
   expect(() => load('always')).toThrow(/AIBROKER_DURABILITY.*soon/)
 })
+
+test.each(['<your key>', '${OTHER}', '$OTHER', 'YOUR_API_KEY', 'your-key-here', '%KEY%'])(
+  'the placeholder %s counts as no key, and is never sent as one',
+  (placeholder) => {
+    const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
+    expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
+    const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
+    expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
+  },
+)

@@ -125,7 +125,7 @@ test('a provider’s refusal keeps its status and message, in the shape that cli
     status: 400,
     message: expect.stringContaining('max_tokens is too large') as string,
     error: {
-      code: 400,
+      code: 'invalid_request',
       message: 'max_tokens is too large',
       metadata: { error_type: 'invalid_request', provider_name: 'OpenAI', provider_status: 400 },
     },
@@ -149,7 +149,7 @@ test('a busy provider’s 429 is passed on with its retry-after', async () => {
   })
   expect(status).toBe(429)
   expect(headers['retry-after']).toBe('7')
-  expect(body).toMatchObject({ error: { code: 429, message: 'slow down' } })
+  expect(body).toMatchObject({ error: { code: 'rate_limit_exceeded', message: 'slow down' } })
 })
 
 test('unknown fields of a request reach the provider unchanged', async () => {
@@ -198,7 +198,7 @@ test('a stream that fails after its first chunk ends with an error event and tex
   expect(status).toBe(200)
   expect(text).toContain('half a ')
   expect(text).toContain('the model fell over')
-  expect(text).toContain('"finish_reason":"error"')
+  expect(text).toContain('data: {"error":{"message":')
   expect(text).not.toContain('[DONE]')
   expect(text).not.toContain('other')
   expect(second.requests).toHaveLength(1)

@@ -47,7 +47,7 @@ test.each(['broken', 'ended'] as const)(
         { agent },
       )
       const isWhole = status === 200 && text.endsWith('data: [DONE]\n\n') && textIn(text) === 'Grüße'
-      const isError = status === 502 || (status === 200 && text.includes('"finish_reason":"error"'))
+      const isError = status === 502 || (status === 200 && text.includes('data: {"error":{'))
       expect({ length, isWhole, isError, text }).toMatchObject({ isWhole: !isError, isError: !isWhole })
       if (length < finishedFrom) expect({ length, isWhole }).toMatchObject({ isWhole: false })
       if (length === bytes.length) expect(isWhole).toBe(true)

@@ -30,10 +30,10 @@ afterAll(async () => {
 })
 
 describe.each([
-  ['chat', CHAT, 400],
-  ['embeddings', '/v1/embeddings', 400],
-  ['a tool', '/mcp/tools/any__thing', 400],
-])('a body for %s', (_name, path, status) => {
+  ['chat', CHAT, 400, 'invalid_request'],
+  ['embeddings', '/v1/embeddings', 400, 'invalid_request'],
+  ['a tool', '/mcp/tools/any__thing', 400, 400],
+])('a body for %s', (_name, path, status, code) => {
   test.each([
     ['nested without end', DEEP],
     ['nested without end in a field', `{"messages":${DEEP}`],
@@ -41,7 +41,7 @@ describe.each([
     ['with a string that is never closed', UNCLOSED],
   ])('%s is refused, also repeatedly', async (_how, body) => {
     for (let time = 0; time < TIMES; time++)
-      expect(await broker.post(path, body)).toMatchObject({ status, json: { error: { code: status } } })
+      expect(await broker.post(path, body)).toMatchObject({ status, json: { error: { code } } })
   })
 })
 

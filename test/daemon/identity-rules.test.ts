@@ -13,15 +13,27 @@ import { json } from '../support/scripted-upstream.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 /**
- * `open`: the same for anyone; `inference`: does something for its caller; `own`: the caller's own figures; `offered`: what the
+ * `open`: the same for anyone; `inference`: does something for its caller; `media`: the same with a model that
+ * is not offered here; `own`: the caller's own figures; `offered`: what the
  * caller may request; `admin`: refused to callers.
  */
-type Rule = 'open' | 'inference' | 'own' | 'offered' | 'admin'
+type Rule = 'open' | 'inference' | 'media' | 'own' | 'offered' | 'admin'
 
 const REST_RULES: Readonly<Record<string, Rule>> = {
   'POST /chat/completions': 'inference',
   'POST /completions': 'inference',
   'POST /embeddings': 'inference',
+  'POST /messages': 'inference',
+  'POST /messages/count_tokens': 'offered',
+  'POST /audio/speech': 'media',
+  'POST /audio/transcriptions': 'media',
+  'POST /audio/translations': 'media',
+  'POST /rerank': 'media',
+  'POST /moderations': 'media',
+  'POST /images/generations': 'media',
+  'POST /images': 'media',
+  'POST /images/edits': 'media',
+  'POST /images/variations': 'media',
   'POST /explain': 'offered',
   'POST /quote': 'offered',
   'GET /models': 'offered',
@@ -33,6 +45,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'GET /providers': 'offered',
   'GET /endpoints/zdr': 'offered',
   'GET /generation': 'own',
+  'GET /cascade/outcomes': 'own',
   'GET /credits': 'own',
   'GET /key': 'own',
   'GET /auth/key': 'own',
@@ -55,14 +68,24 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'providers.health': 'offered',
   'priority.list': 'offered',
   'priority.set': 'admin',
+  'mothers.list': 'admin',
+  'mothers.add': 'admin',
+  'mothers.update': 'admin',
+  'mothers.remove': 'admin',
+  'ledger.reconcile': 'admin',
+  'leases.list': 'admin',
+  'leases.exchange': 'own',
+  'leases.end': 'admin',
+  'settings.export': 'admin',
+  'settings.import': 'admin',
   'mcp.list_tools': 'offered',
   'mcp.call_tool': 'inference',
   'mcp.servers': 'offered',
   'mcp.approve_tool': 'admin',
   'ai.chat': 'inference',
   'ai.embed': 'inference',
-  'ai.transcribe': 'inference',
-  'ai.tts': 'inference',
+  'ai.transcribe': 'media',
+  'ai.tts': 'media',
   'usage.summary': 'own',
   'usage.by_address': 'admin',
   'usage.by_context': 'admin',
@@ -104,6 +127,13 @@ const BODIES: Readonly<Record<string, object>> = {
   '/chat/completions': { model: 'm', messages },
   '/completions': { model: 'm', prompt: 'hi' },
   '/embeddings': { model: 'e', input: 'hi' },
+  '/audio/speech': { model: 'tts', input: 'hi', voice: 'alloy' },
+  '/rerank': { model: 'r', query: 'hi', documents: ['a'] },
+  '/moderations': { input: 'hi' },
+  '/images': { model: 'i', prompt: 'hi' },
+  '/images/generations': { model: 'i', prompt: 'hi' },
+  '/messages': { model: 'm', max_tokens: 10, messages },
+  '/messages/count_tokens': { model: 'm', messages },
   '/explain': { model: 'm', messages },
   '/quote': { model: 'm', messages },
 }
@@ -231,7 +261,7 @@ const withRule = (...rules: readonly Rule[]) => probes().filter(({ rule }) => ru
 
 /** Measured performance and clocks change by themselves. */
 const VOLATILE =
-  /^(as_of|uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
+  /^(as_of|request_id|uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
 
 function stable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(stable)
@@ -247,8 +277,8 @@ function stable(value: unknown): unknown {
 async function seenBy(headers: Headers, generation: string): Promise<Record<string, unknown>> {
   const seen: Record<string, unknown> = {}
   for (const { name, rule, send } of probes(generation)) {
-    // Its list of endpoints is of those that were used, which is measured performance.
-    if (rule === 'inference' || name === 'providers.health') continue
+    // Its list of endpoints is of those that were used, which is measured performance; an exchange begins a lease.
+    if (rule === 'inference' || name === 'providers.health' || name === 'leases.exchange') continue
     const { status, json: body } = await send(headers)
     const text = JSON.stringify([status, stable(body)]).replaceAll(generation, 'gen-…')
     seen[name.replace(generation, 'gen-…')] = JSON.parse(text)
@@ -297,7 +327,7 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       const [entry] = [...broker.daemon.services.ledger.entries({ limit: 1 })]
       expect([name, entry?.caller]).toEqual([name, { ip: 'local', context: undefined, token: two.id }])
     }
-    for (const { name, send } of withRule('inference')) {
+    for (const { name, send } of withRule('inference', 'media')) {
       const response = await send({ authorization: 'Bearer hb-unknown' })
       expect([name, isRefused(response)]).toEqual([name, true])
     }
@@ -358,7 +388,25 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     expect(await requestsOf(ADMIN)).toBe(before + 2)
   },
 
-  'Budgets (`limits.standing`, the limit in `/v1/key`)': async () => {
+  'Requests and reports (`requests.*`, `usage.query`, `events.watch`)': async () => {
+    const fresh = await createToken()
+    const id = await chat(fresh.headers)
+    const idsOf = async (headers: Headers) => {
+      const { rows: listed } = (await result('requests.list', {}, headers)) as {
+        rows: { id: string; seq?: number }[]
+      }
+      return listed.map((row) => [row.id, row.seq !== undefined])
+    }
+    expect(await idsOf(fresh.headers)).toEqual([[id, false]])
+    expect(await idsOf(ADMIN)).toContainEqual([id, true])
+    for (const headers of [two.headers, UNPROVEN, { ...fresh.headers, 'x-hero-context': 'lab' }]) {
+      expect(JSON.stringify(await idsOf(headers))).not.toContain(id)
+      expect((await rpc('requests.get', { id }, headers)).json).toHaveProperty('error')
+    }
+    expect(await result('requests.get', { id }, fresh.headers)).toMatchObject({ request: { id } })
+  },
+
+  'Budgets (`limits.near`, `limits.standing`, the limit in `/v1/key`)': async () => {
     const fresh = await createToken({ usd_per_day: '5' })
     const own = [{ name: `token ${fresh.id}`, budget_usd: '5' }]
     expect(await result('limits.standing', {}, fresh.headers)).toMatchObject(own)
@@ -367,6 +415,13 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     for (const params of [{ token: fresh.id }, { address: '10.0.0.1' }, { context: 'lab' }])
       expect(isRefused(await rpc('limits.standing', params, two.headers))).toBe(true)
     expect(await result('limits.standing', { token: fresh.id })).toMatchObject(own)
+    const named = async (headers: Headers) => {
+      const near = (await result('limits.near', { percent: 0 }, headers)) as { name: string }[]
+      return near.map(({ name }) => name)
+    }
+    expect(await named(fresh.headers)).toContain(`token ${fresh.id}`)
+    expect(await named(two.headers)).not.toContain(`token ${fresh.id}`)
+    expect(await named(ADMIN)).toContain(`token ${fresh.id}`)
   },
 
   'Lists of models, providers, endpoints, servers and tools': async () => {

@@ -117,6 +117,9 @@ test('the usage of each address adds up, for all time and for a period', async (
   const now = Math.floor(Date.now() / 1000)
   expect((await broker.get(`${path}?since=${now - 600}&until=${now + 600}`)).json).toMatchObject(two)
   expect((await broker.get(`${path}?since=${now + 600}`)).status).toBe(404)
-  expect((await broker.get(`/billing/usage?until=${now - 600}`)).json).toEqual({ addresses: [] })
+  expect((await broker.get(`/billing/usage?until=${now - 600}`)).json).toEqual({
+    addresses: [],
+    refused: [],
+  })
   expect((await broker.get('/billing/usage?since=yesterday')).status).toBe(400)
 })

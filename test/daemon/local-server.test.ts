@@ -78,7 +78,7 @@ test('a managed server that can’t start causes an error with its last output',
   })
   const messages = [{ role: 'user', content: 'who are you?' }]
   const answer = await broker.post('/v1/chat/completions', { model: 'small', messages })
-  expect(answer).toMatchObject({ status: 502, json: { error: { code: 502 } } })
+  expect(answer).toMatchObject({ status: 502, json: { error: { code: 'server_error' } } })
   expect(answer.text).toContain('no such model')
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'failed' }])
 })

@@ -24,14 +24,16 @@ test('a body over the limit is refused with 413', async () => {
   const content = 'x'.repeat(1024 * 1024)
   const answer = await broker.post(CHAT, { model: 'gpt-4o-mini', messages: [{ role: 'user', content }] })
   expect(answer.status).toBe(413)
-  expect(answer.json).toMatchObject({ error: { code: 413, metadata: { error_type: 'payload_too_large' } } })
+  expect(answer.json).toMatchObject({
+    error: { code: 'request_too_large', metadata: { error_type: 'payload_too_large' } },
+  })
 })
 
 test('a body that is not JSON is refused with the line and column of the mistake', async () => {
   const answer = await broker.post(CHAT, '{\n  "model": "gpt-4o-mini",\n  "messages": [}]\n}')
   expect(answer.status).toBe(400)
   expect(answer.json).toMatchObject({
-    error: { code: 400, message: expect.stringContaining('line 3, column 16') as string },
+    error: { code: 'invalid_request', message: expect.stringContaining('line 3, column 16') as string },
   })
 })
 
@@ -45,7 +47,11 @@ test('an unknown model is refused with the nearest names', async () => {
   const answer = await broker.post(CHAT, { model: 'gpt-4o-mimi', messages })
   expect(answer.status).toBe(404)
   expect(answer.json).toMatchObject({
-    error: { code: 404, message: expect.stringContaining('“gpt-4o-mini”') as string },
+    error: {
+      code: 'model_not_found',
+      param: 'model',
+      message: expect.stringContaining('“gpt-4o-mini”') as string,
+    },
   })
 })
 
@@ -56,9 +62,9 @@ test('a model without a configured provider is refused with the variable to set'
 })
 
 test('an unknown path and a wrong method get different errors', async () => {
-  expect(await broker.get('/v1/chat')).toMatchObject({ status: 404, json: { error: { code: 404 } } })
+  expect(await broker.get('/v1/chat')).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } })
   const wrong = await broker.get(CHAT)
-  expect(wrong).toMatchObject({ status: 405, json: { error: { code: 405 } } })
+  expect(wrong).toMatchObject({ status: 405, json: { error: { code: 'method_not_supported' } } })
   expect(wrong.headers.allow).toContain('POST')
 })
 

@@ -92,7 +92,7 @@ describe.each([[1], [2]])('with %i serving processes', (workers) => {
         broker.signal(signal)
         await expect.poll(() => existsSync(broker.sockets.rest)).toBe(false)
       }
-      for (const one of streams) expect(await one.rest()).toContain('"finish_reason":"error"')
+      for (const one of streams) expect(await one.rest()).toContain('data: {"error":{')
       expect((await broker.ended).exit).toBe(0)
       expect(broker.rows().map(({ status }) => status)).toEqual(streams.map(() => 'broken'))
       expect(broker.openHolds()).toBe(0)

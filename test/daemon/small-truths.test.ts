@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { groqAt, openaiAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream } from '../support/scripted-upstream.ts'
+import { runInProcess } from '../support/run-cli.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
@@ -48,6 +49,17 @@ test('a pinned caller is not asked for keys that are set', async () => {
   expect(status).toBe(404)
   expect(text).toContain('It is offered by openai, and this caller is pinned to the providers groq')
   expect(text).not.toContain('_API_KEY')
+  const auto = await broker.post('/v1/chat/completions', { model: 'auto', messages }, { headers })
+  expect(auto.status).toBe(404)
+  expect(auto.text).toContain('this caller may use is configured: it is pinned to the providers groq')
+  expect(auto.text).not.toContain('_API_KEY')
+})
+
+test('the command line says of a model whose kind is not served that it is not', async () => {
+  await using upstream = await scriptedUpstream([json(200, {})])
+  await using broker = await startBroker({ env: openaiAt(upstream) })
+  const { out } = await runInProcess(['models', 'show', 'whisper-1', '--socket', broker.sockets.rpc])
+  expect(out).toContain('transcription, not served yet')
 })
 
 test('usage of a loopback address on a socket says where the callers of sockets are booked', async () => {
@@ -82,17 +94,6 @@ test('every error has an x-request-id, and that of a request that was routed is 
   }
   const { headers } = await broker.post('/v1/chat/completions', { model: 'no-such', messages })
   expect(headers['x-request-id']).toBe(headers['x-generation-id'])
-})
-
-test('a variable without an effect is reported at the start, and in info', async () => {
-  await using broker = await startBroker({ env: { HERO_AIBROKER_DB_SOCKET: '/run/hero_db.sock' } })
-  const text = 'HERO_AIBROKER_DB_SOCKET has no effect yet'
-  expect(broker.stderr()).toContain(text)
-  expect(await broker.rpc('info')).toMatchObject({
-    warnings: expect.arrayContaining([expect.stringContaining(text)]) as string[],
-  })
-  await using other = await startBroker()
-  expect(other.stderr()).not.toContain('HERO_AIBROKER_DB_SOCKET')
 })
 
 test('a model of a kind that is not served yet is not on offer, and its page says why', async () => {

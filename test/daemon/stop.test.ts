@@ -57,8 +57,7 @@ test('a stream longer than the drain timeout ends with an error event and is set
   broker.signal('SIGTERM')
   const events = (await stream.rest()).trimEnd().split('\n\n')
   expect(JSON.parse(events.at(-1)?.replace('data: ', '') ?? '')).toMatchObject({
-    error: { code: 503, metadata: { error_type: 'provider_unavailable' } },
-    choices: [{ finish_reason: 'error' }],
+    error: { code: 'service_unavailable', metadata: { error_type: 'provider_unavailable' } },
   })
   expect(await (await upstream.received(0)).closed).toBe('hung-up')
   expect((await broker.ended).exit).toBe(0)
@@ -77,7 +76,7 @@ test('a response that has not begun within the drain timeout becomes an error th
   const answer = broker.post('/v1/chat/completions', chat(false))
   await upstream.received(0)
   broker.signal('SIGTERM')
-  expect(await answer).toMatchObject({ status: 503, json: { error: { code: 503 } } })
+  expect(await answer).toMatchObject({ status: 503, json: { error: { code: 'service_unavailable' } } })
   expect((await broker.ended).exit).toBe(0)
   expect(broker.rows()).toMatchObject([
     {

@@ -32,7 +32,7 @@ test('a daemon started with --mother reports it', async () => {
 test('forwarded headers are trusted on a Unix socket and not on TCP', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(upstream), args: onLoopback })
-  const headers = { 'x-forwarded-for': '203.0.113.7, 10.0.0.1', 'x-hero-context': 'lab' }
+  const headers = { 'x-forwarded-for': '10.0.0.1, 203.0.113.7', 'x-hero-context': 'lab' }
   await broker.post('/v1/chat/completions', body, { headers })
   await broker.post('/v1/chat/completions', body, { headers, ...overTcp(broker) })
   await expect

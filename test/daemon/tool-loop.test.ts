@@ -1,3 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text as bodyOf } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { program } from '../mcp/support.ts'
 import { openResponse } from '../support/open-request.ts'
@@ -299,7 +304,7 @@ test('a limit that is reached after the first chunk ends the stream with an erro
   const answer = await chat(broker, { stream: true, tools: [{ ...mcp, max_cost_usd: '0.0009' }] })
   expect(answer.status).toBe(200)
   expect(answer.text).toContain('"content":"wait"')
-  expect(answer.text).toContain('"error":{"code":402')
+  expect(answer.text).toContain('"code":"insufficient_quota"')
   expect(answer.text).toContain('"may_cost":true')
   expect(answer.text).not.toContain('[DONE]')
   expect(broker.rows().map(({ kind, status }) => [kind, status])).toEqual([['chat', 'finished']])
@@ -366,6 +371,33 @@ test('a context can have tools by default; other callers have only the tools the
   ])
 })
 
+test('workers give the tools of the MCP file that the primary has, also while a newer file is refused', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(says('hello'))
+  const file = mcpFile(folder.path, { ...raw, b: program('raw'), c: program('raw') }, withTools('raw__echo'))
+  await using broker = await startBroker({
+    folder: folder.path,
+    env: { ...openaiAt(upstream), ...file.env },
+    args: ['--workers', '2'],
+  })
+  const toolsOfFour = async () => {
+    const first = upstream.requests.length
+    for (let nth = 0; nth < 4; nth++) await chat(broker, { tools: undefined })
+    return [0, 1, 2, 3].flatMap((nth) => toolsSentTo(upstream, first + nth))
+  }
+  // This file has lost most servers, so it is refused as a whole.
+  file.write(raw, { policies: [{}] })
+  expect(await broker.rpc('config.reload')).toBeUndefined()
+  expect(await toolsOfFour()).toEqual(['raw__echo', 'raw__echo', 'raw__echo', 'raw__echo'])
+  await broker.rpc('config.reload', { force: true })
+  expect(await toolsOfFour()).toEqual([])
+  file.write(raw, withTools('raw__pid'))
+  await broker.rpc('config.reload')
+  expect(await toolsOfFour()).toEqual(['raw__pid', 'raw__pid', 'raw__pid', 'raw__pid'])
+}, 60_000)
+
+const withTools = (pattern: string) => ({ policies: [{ chatTools: [pattern] }] })
+
 test('for a large tool set the model gets a search tool, and then the tools that it found', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(
@@ -411,4 +443,75 @@ test('without MCP servers a request for MCP tools gets an error that says so', a
   await using broker = await startBroker()
   const answer = await chat(broker, { model: 'auto' })
   expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('none are configured')])
+})
+
+const PICTURE = Buffer.from('a picture').toString('base64')
+
+/** An MCP server over HTTP whose tool `shot` returns a picture beside its text. */
+async function pictureServer() {
+  const results: Readonly<Record<string, object>> = {
+    initialize: {
+      protocolVersion: '2025-06-18',
+      capabilities: { tools: {} },
+      serverInfo: { name: 'p', version: '1' },
+    },
+    'tools/list': { tools: [{ name: 'shot', inputSchema: { type: 'object' } }] },
+    'tools/call': {
+      content: [
+        { type: 'text', text: 'Took it.' },
+        { type: 'image', data: PICTURE, mimeType: 'image/png' },
+      ],
+    },
+  }
+  const server = createServer((request, response) => {
+    void bodyOf(request).then((body) => {
+      const { id, method } = JSON.parse(body === '' ? '{}' : body)
+      if (request.method !== 'POST') return response.writeHead(405).end()
+      if (id === undefined) return response.writeHead(202).end()
+      response.writeHead(200, { 'content-type': 'application/json' })
+      const outcome = results[method] ?? { code: -32_601, message: 'Method not found' }
+      const field = method in results ? 'result' : 'error'
+      return response.end(JSON.stringify({ jsonrpc: '2.0', id, [field]: outcome }))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
+    [Symbol.dispose]: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+test('a model that sees is shown the picture that a tool returns, and one that does not gets the text alone', async () => {
+  using folder = tempFolder()
+  using pictures = await pictureServer()
+  await using upstream = await scriptedUpstream(
+    inTurn(asks(call('p__shot')), says('I see'), asks(call('p__shot')), says('I read')),
+  )
+  const models = (capability: string) => `
+    capabilities: [tool_calling, ${capability}]
+    backends: [{provider: openai, model_id: x, input_cost: 1, output_cost: 1}]`
+  const file = join(folder.path, 'models.yml')
+  writeFileSync(file, `models:\n  sees:${models('vision')}\n  reads:${models('reasoning')}\n`)
+  const { env } = mcpFile(folder.path, { p: { url: pictures.url } }, {})
+  await using broker = await startBroker({
+    folder: folder.path,
+    env: { ...env, ...openaiAt(upstream), MODELS_CONFIG_PATH: file },
+  })
+  expect(await chat(broker, { model: 'sees' })).toMatchObject({ status: 200 })
+  const text = { role: 'tool', tool_call_id: 'call-p__shot', content: 'Took it.\n[image image/png]' }
+  expect(sentTo(upstream, 1).messages.slice(2)).toEqual([
+    text,
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'Returned by the tool p__shot:' },
+        { type: 'image_url', image_url: { url: `data:image/png;base64,${PICTURE}` } },
+      ],
+    },
+  ])
+  expect(await chat(broker, { model: 'reads' })).toMatchObject({ status: 200 })
+  expect(sentTo(upstream, 3).messages.slice(2)).toEqual([text])
 })

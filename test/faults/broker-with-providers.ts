@@ -10,6 +10,8 @@ import { tempFolder } from '../support/temp-folder.ts'
 
 /** A provider of the test's models: `up0` is tried first, then `up1`, and so on. */
 export interface ScriptedProvider {
+  /** The name of a built-in provider that it stands for, whose definition then applies. */
+  readonly name?: string
   readonly script: Script
   /** Where its requests go instead of to the script; empty for a row with a command. */
   readonly baseUrl?: string
@@ -157,8 +159,8 @@ function modelsFile(
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
     const backends = offers.map(
-      ([nth, { contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
-        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
+      ([nth, { name = `up${nth}`, contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
+        `      - { provider: ${name}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
     )
     const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
     return [
@@ -170,10 +172,10 @@ function modelsFile(
     ].join('\n')
   })
   const rows = upstreams.map(({ baseUrl }, nth) => {
-    const { row, baseUrl: elsewhere = baseUrl } = providers[nth] ?? {}
+    const { name = `up${nth}`, row, baseUrl: elsewhere = baseUrl } = providers[nth] ?? {}
     const more = row === undefined ? '' : `, ${row}`
     const at = elsewhere === '' ? '' : `base_url: "${elsewhere}", `
-    return `  up${nth}: { ${at}key_env: UP${nth}_API_KEY${more} }`
+    return `  ${name}: { ${at}key_env: UP${nth}_API_KEY${more} }`
   })
   return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
 }

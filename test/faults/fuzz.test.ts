@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { StreamReader } from '../../src/providers/protocols/stream-reader.ts'
+import { StreamReader } from '../../src/providers/protocols/openai-chat/stream-reader.ts'
 import type { ChatChunk } from '../../src/wire/openai/chat.ts'
 import { chatChunk, done, finishChunk, head, raw, type Script } from '../support/scripted-upstream.ts'
 import { sendChat, startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'

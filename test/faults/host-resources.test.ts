@@ -144,7 +144,7 @@ test('streams open at SIGTERM end complete or with an error event, and every one
     streams.map(async (stream) => (await stream.rest()).trimEnd().split('\n\n').at(-1)),
   )
   expect(endings.filter((ending) => ending === 'data: [DONE]')).toHaveLength(10)
-  const errors = endings.filter((ending) => ending?.includes('"finish_reason":"error"'))
+  const errors = endings.filter((ending) => ending?.startsWith('data: {"error":{'))
   expect(errors).toHaveLength(10)
   for (const error of errors) expect(error).toContain('told to stop')
   expect((await broker.ended).exit).toBe(0)

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
+import { INHERITED_VARIABLES } from '../../src/mcp/transport/inherited-variables.ts'
 import { alice, bob, gatewayOf, isAlive, program, textOf } from './support.ts'
 
 const good = program('raw')
@@ -156,12 +157,12 @@ test('closing the gateway ends every process of the tree, including those that l
   await expect.poll(() => pids.map(isAlive)).toEqual([false, false, false])
 })
 
-test('a server sees only the environment variables of its entry', async () => {
+test('a server sees only the environment variables of its entry, and those that all servers inherit', async () => {
   process.env['SECRET_OF_THE_BROKER'] = 'key'
   await using gateway = await gatewayOf({ good: program('raw', { ITS_OWN: 'yes' }) })
   const seen = Object.keys(JSON.parse(textOf(await gateway.callTool(alice, 'good__env', {}))))
   delete process.env['SECRET_OF_THE_BROKER']
-  const harmless = ['HOME', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'USER']
+  const harmless: readonly string[] = INHERITED_VARIABLES
   expect(seen.filter((name) => !harmless.includes(name)).sort()).toEqual(['HERO_AIBROKER_TREE', 'ITS_OWN'])
 })
 

@@ -111,11 +111,13 @@ test('a server of the 2024 revision is reached over its SSE stream', async () =>
   expect(textOf(await gateway.callTool(alice, 'old__echo', { a: 1 }))).toBe('{"a":1}')
 })
 
-test('redirects are not followed, so credentials in headers reach the configured URL only', async () => {
+test('redirects to another origin are not followed, so credentials in headers reach the configured one only', async () => {
   const requested: string[] = []
   const elsewhere = createServer((request, response) => {
     requested.push(request.url ?? '')
-    response.writeHead(307, { location: '/stolen' }).end()
+    // Another name is another origin.
+    const location = `http://localhost:${String(request.socket.localPort)}/stolen`
+    response.writeHead(307, { location }).end()
   })
   elsewhere.listen(0, '127.0.0.1')
   await once(elsewhere, 'listening')

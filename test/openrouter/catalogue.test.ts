@@ -51,7 +51,7 @@ function lists(listed: () => readonly unknown[]): Script {
 }
 
 async function idsOf(broker: Broker): Promise<string[]> {
-  const { json: body } = await broker.get('/v1/models')
+  const { json: body } = await broker.get('/api/v1/models')
   return (body as { data: { id: string }[] }).data.map(({ id }) => id)
 }
 
@@ -64,7 +64,7 @@ test('OpenRouter’s list is added to the models file and survives a restart, an
     await using broker = await startBroker({ env, folder: folder.path })
     expect(await broker.rpc('models.refresh')).toEqual([{ provider: 'openrouter', models: 3 }])
     expect(await idsOf(broker)).toEqual(expect.arrayContaining(['acme/one', 'acme/two', 'acme/three']))
-    const { json: body } = await broker.get('/v1/models/acme/one/endpoints')
+    const { json: body } = await broker.get('/api/v1/models/acme/one/endpoints')
     expect(schemaErrorsOf('GET /models/{author}/{slug}/endpoints application/json', body)).toEqual([])
     expect(body).toMatchObject({ data: { endpoints: [{ tag: 'openrouter' }, { tag: 'deepinfra/fp8' }] } })
 
@@ -126,19 +126,19 @@ test('OpenRouter’s endpoints of a model are loaded at the first request with p
     messages: [{ role: 'user', content: 'hi' }],
     provider: { quantizations: ['int4'] },
   }
-  await broker.post('/v1/chat/completions', body)
+  await broker.post('/api/v1/chat/completions', body)
   expect(upstream.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
   await expect
-    .poll(async () => (await broker.post('/v1/explain', body)).json)
+    .poll(async () => (await broker.post('/api/v1/explain', body)).json)
     .toMatchObject({
       candidates: [],
       excluded: [
         { endpoint: 'openrouter/acme/one', reason: expect.stringContaining('provider.quantizations') },
       ],
     })
-  const { status } = await broker.post('/v1/chat/completions', body)
+  const { status } = await broker.post('/api/v1/chat/completions', body)
   expect([status, upstream.requests.filter(({ method }) => method === 'POST').length]).toEqual([404, 1])
-  const fits = await broker.post('/v1/explain', { ...body, provider: { quantizations: ['fp8'] } })
+  const fits = await broker.post('/api/v1/explain', { ...body, provider: { quantizations: ['fp8'] } })
   expect(fits.json).toMatchObject({ candidates: [{ endpoint: 'openrouter/acme/one' }] })
 })
 
@@ -154,7 +154,7 @@ test('the list of models is sorted and limited as requested, and an unknown sort
   await using broker = await startBroker({ env: { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' } })
   await broker.rpc('models.refresh')
   const namesFor = async (query: string): Promise<string> => {
-    const { json: body } = await broker.get(`/v1/models?model_authors=acme&${query}`)
+    const { json: body } = await broker.get(`/api/v1/models?model_authors=acme&${query}`)
     return (body as { data: { id: string }[] }).data.map(({ id }) => id.slice('acme/'.length)).join(' ')
   }
   expect(await namesFor('sort=newest')).toBe('new dear old')
@@ -164,6 +164,6 @@ test('the list of models is sorted and limited as requested, and an unknown sort
   expect(await namesFor('sort=most-popular')).toBe(await namesFor(''))
   expect(await namesFor('min_age_days=5&sort=newest')).toBe('dear old')
   expect(await namesFor('max_age_days=5')).toBe('new')
-  const { status, json: body } = await broker.get('/v1/models?sort=best')
+  const { status, json: body } = await broker.get('/api/v1/models?sort=best')
   expect([status, schemaErrorsOf('error 400', body)]).toEqual([400, []])
 })

@@ -76,7 +76,11 @@ test('every chunk of a stream has OpenRouter’s format, and usage comes last an
     { role: 'assistant', content: '' },
   ])
   expect(events.map(({ usage }) => usage !== undefined)).toEqual([false, false, false, true])
-  expect(events.at(-1)).toMatchObject({ choices: [{ finish_reason: 'stop' }], usage: { cost: 0.0000039 } })
+  expect(events.at(-2)).toMatchObject({ choices: [{ finish_reason: 'stop', native_finish_reason: 'stop' }] })
+  expect(events.at(-1)).toMatchObject({
+    choices: [{ index: 0, finish_reason: null, native_finish_reason: null }],
+    usage: { cost: 0.0000039 },
+  })
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
 })
 

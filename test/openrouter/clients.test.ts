@@ -133,7 +133,7 @@ describe('reasoning', () => {
     const options = { model: clients.aiSdk(model), prompt: 'think', maxRetries: 0 }
     expect((await generateText(options)).reasoningText).toBe('hm so')
     expect(await streamText(options).reasoningText).toBe('hm so')
-    const { text } = await broker.post('/v1/chat/completions', {
+    const { text } = await broker.post('/api/v1/chat/completions', {
       model,
       messages: user('think'),
       stream: true,
@@ -146,7 +146,7 @@ describe('reasoning', () => {
   test('is left out when the caller excludes it', async () => {
     const reasoning = { exclude: true }
     for (const stream of [false, true]) {
-      const { text } = await broker.post('/v1/chat/completions', {
+      const { text } = await broker.post('/api/v1/chat/completions', {
         model,
         messages: user('think'),
         reasoning,
@@ -192,7 +192,7 @@ describe('a failure', () => {
   })
 
   test('in the middle of a stream is an error chunk, not a short response', async () => {
-    const { text } = await broker.post('/v1/chat/completions', {
+    const { text } = await broker.post('/api/v1/chat/completions', {
       model,
       messages: user('break'),
       stream: true,
@@ -215,7 +215,7 @@ describe('a failure', () => {
       status,
       json: body,
       headers,
-    } = await broker.post('/v1/chat/completions', { model: 'no/such', messages: user('x') })
+    } = await broker.post('/api/v1/chat/completions', { model: 'no/such', messages: user('x') })
     expect(status).toBe(404)
     expect(schemaErrorsOf('error 404', body)).toEqual([])
     expect(headers['x-generation-id']).toMatch(/^gen-\d+-[A-Za-z0-9]{20}$/)

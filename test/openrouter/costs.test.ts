@@ -139,9 +139,13 @@ describe('response, ledger and /generation have the cost that was worked out by 
     '$name (streamed: $stream; $source)',
     async ({ name, nano: [prompt, completion], stream }) => {
       const messages = [{ role: 'user', content: 'hi' }]
-      const { text, headers } = await broker.post('/v1/chat/completions', { model: name, messages, stream })
+      const { text, headers } = await broker.post('/api/v1/chat/completions', {
+        model: name,
+        messages,
+        stream,
+      })
       const id = String(headers['x-generation-id'])
-      const { json: found } = await broker.get(`/v1/generation?id=${id}`)
+      const { json: found } = await broker.get(`/api/v1/generation?id=${id}`)
       const { usage } = (stream ? eventsOf(text).at(-1) : JSON.parse(text)) as {
         usage: { cost: number; cost_details: Record<string, number> }
       }

@@ -62,7 +62,7 @@ afterAll(async () => {
 })
 
 async function embed(body: object) {
-  const { status, json: parsed, headers } = await broker.post('/v1/embeddings', { input: 'hi', ...body })
+  const { status, json: parsed, headers } = await broker.post('/api/v1/embeddings', { input: 'hi', ...body })
   const response = parsed as { data?: { embedding: unknown }[]; error?: { message: string }; usage?: object }
   const id = headers['x-generation-id']
   const row = () => broker.rows().find((each) => each['id'] === id)

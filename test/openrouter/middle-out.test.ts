@@ -52,7 +52,11 @@ const chat = [
 ]
 
 async function ask(model: string, extra: object = {}, messages: readonly object[] = chat) {
-  const { status, json: response } = await broker.post('/v1/chat/completions', { model, messages, ...extra })
+  const { status, json: response } = await broker.post('/api/v1/chat/completions', {
+    model,
+    messages,
+    ...extra,
+  })
   const sent = upstream.requests.at(-1)?.body as { messages: { content: string }[] } & Record<string, unknown>
   return { status, answer: response, sent }
 }
@@ -114,7 +118,7 @@ describe('a chat that is too long for a small context window', () => {
 
   test('loses the middle of its text as a text completion', async () => {
     const prompt = `first ${'word and '.repeat(6000)}last`
-    const { status } = await broker.post('/v1/completions', { model: 'small', prompt })
+    const { status } = await broker.post('/api/v1/completions', { model: 'small', prompt })
     const sent = upstream.requests.at(-1)?.body as { messages: { content: string }[] } | undefined
     const sentText = sent?.messages[0]?.content ?? ''
     expect([status, sentText.length < prompt.length]).toEqual([200, true])

@@ -53,7 +53,7 @@ interface ChatResponse {
   usage: { cost: number; total_tokens: number }
 }
 
-async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/completions') {
+async function ask(extra: object = {}, headers: object = {}, path = '/api/v1/chat/completions') {
   const messages = [{ role: 'user', content: `question ${requestNumber}` }]
   const {
     headers: responseHeaders,
@@ -103,7 +103,7 @@ describe('a repeated request with the response cache on', () => {
     await expect
       .poll(() => broker.rows().find((row) => row['id'] === id))
       .toMatchObject({ cost_nano: 0, prompt_tokens: 0, status: 'finished', provider: 'cache' })
-    const { json: found } = await broker.get(`/v1/generation?id=${id}`)
+    const { json: found } = await broker.get(`/api/v1/generation?id=${id}`)
     expect(schemaErrorsOf('GET /generation application/json', found)).toEqual([])
     expect(found).toMatchObject({ data: { id, total_cost: 0 } })
     expect(broker.openHolds()).toBe(0)
@@ -123,15 +123,15 @@ describe('a repeated request with the response cache on', () => {
 
   test('hits with other white space in its body, but not with another order of fields or from another caller', async () => {
     await ask({ seed: 1 })
-    expect((await ask({ seed: 1 }, {}, '/api/v1/chat/completions')).cached['status']).toBe('HIT')
+    expect((await ask({ seed: 1 }, {}, '/v1/chat/completions')).cached['status']).toBe('HIT')
     const messages = [{ role: 'user', content: `question ${requestNumber}` }]
     const spaced = JSON.stringify({ model: 'gpt-4o-mini', messages, seed: 1 }, undefined, 2)
-    const { headers } = await broker.post('/v1/chat/completions', JSON.parse(spaced), {
+    const { headers } = await broker.post('/api/v1/chat/completions', JSON.parse(spaced), {
       headers: { 'x-openrouter-cache': 'true' },
     })
     expect(headers['x-openrouter-cache-status']).toBe('HIT')
     const other = { seed: 1, model: 'gpt-4o-mini', messages }
-    const turned = await broker.post('/v1/chat/completions', other, {
+    const turned = await broker.post('/api/v1/chat/completions', other, {
       headers: { 'x-openrouter-cache': 'true' },
     })
     expect(turned.headers['x-openrouter-cache-status']).toBe('MISS')
@@ -141,8 +141,8 @@ describe('a repeated request with the response cache on', () => {
 
 test('an embedding is cached, too', async () => {
   const body = { model: 'text-embedding-3-small', input: 'hi', messages: undefined }
-  const first = await ask(body, {}, '/v1/embeddings')
-  const again = await ask(body, {}, '/v1/embeddings')
+  const first = await ask(body, {}, '/api/v1/embeddings')
+  const again = await ask(body, {}, '/api/v1/embeddings')
   expect(again.cached['status']).toBe('HIT')
   expect(JSON.parse(again.text)).toMatchObject({
     data: (JSON.parse(first.text) as { data: unknown }).data,

@@ -24,7 +24,7 @@ const plugins = [{ id: 'response-healing' }]
 const response_format = { type: 'json_object' }
 
 async function contentFor(body: object): Promise<unknown> {
-  const { json: response } = await broker.post('/v1/chat/completions', {
+  const { json: response } = await broker.post('/api/v1/chat/completions', {
     model: 'gpt-4o-mini',
     messages,
     provider: { only: ['openai'] },
@@ -57,7 +57,7 @@ describe('the plugin “response-healing”', () => {
     ['for a stream', { plugins, response_format, stream: true }],
     ['without a JSON response_format', { plugins }],
   ])('is refused %s', async (_name, body) => {
-    const { status, json: parsed } = await broker.post('/v1/chat/completions', {
+    const { status, json: parsed } = await broker.post('/api/v1/chat/completions', {
       model: 'gpt-4o-mini',
       messages,
       provider: { only: ['openai'] },

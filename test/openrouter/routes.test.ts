@@ -90,7 +90,7 @@ describe('every route responds as OpenRouter’s document says', () => {
   })
 
   test('an embedding, too', async () => {
-    const { json: body } = await broker.post('/v1/embeddings', {
+    const { json: body } = await broker.post('/api/v1/embeddings', {
       model: 'text-embedding-3-small',
       input: 'hi',
     })
@@ -102,10 +102,10 @@ describe('GET /generation', () => {
   test.each([true, false])(
     'shows the figures of the response and the ledger (streamed: %s)',
     async (stream) => {
-      const { text, headers } = await broker.post('/v1/chat/completions', { model, messages, stream })
+      const { text, headers } = await broker.post('/api/v1/chat/completions', { model, messages, stream })
       const last = stream ? text.split('data: ').at(-2) : text
       const { usage } = JSON.parse(last ?? '') as { usage: { cost: number; cost_details: object } }
-      const { json: body } = await broker.get(`/v1/generation?id=${String(headers['x-generation-id'])}`)
+      const { json: body } = await broker.get(`/api/v1/generation?id=${String(headers['x-generation-id'])}`)
       expect(schemaErrorsOf('GET /generation application/json', body)).toEqual([])
       const row = broker.rows().find(({ id }) => id === headers['x-generation-id'])
       // $0.15 in, $0.075 cached, no price for writing or sound: those cost as any other; $0.60 out. By hand:
@@ -134,8 +134,8 @@ describe('GET /generation', () => {
   )
 
   test('does not find requests of other callers', async () => {
-    const { headers } = await broker.post('/v1/chat/completions', { model, messages })
-    const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
+    const { headers } = await broker.post('/api/v1/chat/completions', { model, messages })
+    const path = `/api/v1/generation?id=${String(headers['x-generation-id'])}`
     const other = await broker.get(path, { headers: { 'x-forwarded-for': '10.0.0.9' } })
     expect(other.status).toBe(404)
     expect(other.json).toMatchObject({ error: { code: 404, message: expect.stringContaining('not found') } })
@@ -143,7 +143,7 @@ describe('GET /generation', () => {
 })
 
 test('the list of endpoints shows their measured latency, throughput and uptime', async () => {
-  await broker.post('/v1/chat/completions', { model, messages })
+  await broker.post('/api/v1/chat/completions', { model, messages })
   const { json: body } = await broker.get('/v1/models/openai/gpt-4o-mini/endpoints')
   const { endpoints } = (body as { data: { endpoints: Record<string, unknown>[] } }).data
   expect(endpoints[0]).toMatchObject({
@@ -156,7 +156,7 @@ test('the list of endpoints shows their measured latency, throughput and uptime'
 
 describe('embeddings', () => {
   const vectors = async (body: object): Promise<unknown> => {
-    const { json: response } = await broker.post('/v1/embeddings', {
+    const { json: response } = await broker.post('/api/v1/embeddings', {
       model: 'text-embedding-3-small',
       ...body,
     })
@@ -180,7 +180,7 @@ describe('embeddings', () => {
   test('with more inputs than the provider takes are sent in batches and returned as one response at one cost', async () => {
     const before = upstream.requests.length
     const input = Array.from({ length: 2050 }, (_, at) => String(at))
-    const { json: response, headers } = await broker.post('/v1/embeddings', {
+    const { json: response, headers } = await broker.post('/api/v1/embeddings', {
       model: 'text-embedding-3-small',
       input,
     })
@@ -195,32 +195,32 @@ describe('embeddings', () => {
   })
 
   test.each([[[1, 2, 3]], [[[1, 2], [3]]]])('of tokens are passed on', async (input) => {
-    const { status } = await broker.post('/v1/embeddings', { model: 'text-embedding-3-small', input })
+    const { status } = await broker.post('/api/v1/embeddings', { model: 'text-embedding-3-small', input })
     expect(status).toBe(200)
   })
 
   test.each([['']])('of an empty input are refused', async (input) => {
-    const { status } = await broker.post('/v1/embeddings', { model: 'text-embedding-3-small', input })
+    const { status } = await broker.post('/api/v1/embeddings', { model: 'text-embedding-3-small', input })
     expect(status).toBe(400)
   })
 })
 
 describe('completions', () => {
   test('return text, plain and streamed', async () => {
-    const plain = await broker.post('/v1/completions', { model, prompt: 'say' })
+    const plain = await broker.post('/api/v1/completions', { model, prompt: 'say' })
     expect(plain.json).toMatchObject({
       object: 'text_completion',
       choices: [{ index: 0, text: 'one', finish_reason: 'stop', reasoning: 'hm' }],
       usage: { cost: 0.000225 },
     })
-    const { text } = await broker.post('/v1/completions', { model, prompt: 'say', stream: true })
+    const { text } = await broker.post('/api/v1/completions', { model, prompt: 'say', stream: true })
     expect(text).toContain('"text":"one"')
     expect(text).toContain('"cost":0.000225')
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
   })
 
   test('have the same time and fields in all their chunks', async () => {
-    const { text } = await broker.post('/v1/completions', { model, prompt: 'say', stream: true })
+    const { text } = await broker.post('/api/v1/completions', { model, prompt: 'say', stream: true })
     const events = eventsOf(text)
     expect(new Set(events.map(({ created }) => created)).size).toBe(1)
     const choices = events.map((event) => Object.keys((event['choices'] as object[])[0] ?? {}).toSorted())

@@ -47,9 +47,9 @@ const messages = [{ role: 'user', content: 'hi' }]
 /** Offered by Groq itself and by OpenRouter. */
 const shared = 'llama-3.3-70b'
 
-const ask = (body: object) => broker.post('/v1/chat/completions', { messages, ...body })
+const ask = (body: object) => broker.post('/api/v1/chat/completions', { messages, ...body })
 const explain = async (body: object) => {
-  const { json: parsed } = await broker.post('/v1/explain', { messages, ...body })
+  const { json: parsed } = await broker.post('/api/v1/explain', { messages, ...body })
   return parsed as {
     candidates: { endpoint: string }[]
     excluded: { endpoint: string; step: string; reason: string }[]
@@ -93,7 +93,7 @@ describe('a response of OpenRouter', () => {
     const { text, headers } = await ask({ model: shared, provider: { only: ['openrouter'] } })
     expect(text).toBe(VERBATIM)
     expect(headers['x-aibroker-tried']).toBe('openrouter/meta-llama/llama-3.3-70b-instruct')
-    const { json: body } = await broker.get('/v1/generation?id=gen-1-theirs')
+    const { json: body } = await broker.get('/api/v1/generation?id=gen-1-theirs')
     const row = broker.rows().find(({ id }) => id === headers['x-generation-id'])
     expect(row).toMatchObject({ cost_nano: 12_300, prompt_tokens: 10 })
     expect(body).toMatchObject({
@@ -103,7 +103,7 @@ describe('a response of OpenRouter', () => {
 
   test('is requested with the app’s name and address', async () => {
     const { headers } = await broker.post(
-      '/v1/chat/completions',
+      '/api/v1/chat/completions',
       { messages, model: shared, provider: { only: ['openrouter'] } },
       { headers: { 'http-referer': 'https://app.example', 'x-openrouter-title': 'App' } },
     )
@@ -112,7 +112,7 @@ describe('a response of OpenRouter', () => {
       'x-title': 'App',
       'x-openrouter-title': 'App',
     })
-    const { json: booked } = await broker.get(`/v1/generation?id=${String(headers['x-generation-id'])}`)
+    const { json: booked } = await broker.get(`/api/v1/generation?id=${String(headers['x-generation-id'])}`)
     expect(booked).toMatchObject({
       data: { http_referer: 'https://app.example', x_aibroker: { title: 'App' } },
     })
@@ -161,7 +161,7 @@ describe('the order of endpoints', () => {
 })
 
 test('a model that refuses falls back to the next of the list, and the response names the attempts', async () => {
-  const { json: body } = await broker.post('/v1/chat/completions', {
+  const { json: body } = await broker.post('/api/v1/chat/completions', {
     models: ['gpt-4o-mini', shared],
     route: 'fallback',
     messages: [{ role: 'user', content: 'too much' }],
@@ -295,7 +295,7 @@ test('explain and quote send nothing upstream, and the maximum of a quote is nev
     most_usd: expect.any(Number),
   })
   const body = { model: 'gpt-4o-mini', max_tokens: 4, provider: { only: ['openai'] } }
-  const { json: quoted } = await broker.post('/v1/quote', { messages, ...body })
+  const { json: quoted } = await broker.post('/api/v1/quote', { messages, ...body })
   const quote = quoted as { expected_usd: number; most_usd: number }
   expect([openai, groq, router].map(({ requests }) => requests.length)).toEqual(before)
   const { json: response } = await ask(body)

@@ -53,7 +53,11 @@ const direct = { only: ['openai'] }
 
 describe('openrouter_metadata', () => {
   test('reports how a request was routed, in OpenRouter’s format', async () => {
-    const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers: wants })
+    const { json: body } = await broker.post(
+      '/api/v1/chat/completions',
+      { model, messages },
+      { headers: wants },
+    )
     expect(schemaErrorsOf('POST /chat/completions application/json', body)).toEqual([])
     expect(body).toMatchObject({
       openrouter_metadata: {
@@ -77,7 +81,7 @@ describe('openrouter_metadata', () => {
 
   test('names the failed attempts and the model that took over', async () => {
     const { json: body } = await broker.post(
-      '/v1/chat/completions',
+      '/api/v1/chat/completions',
       { models: ['llama-3.3-70b', model], messages, provider: { ignore: ['openrouter'] } },
       { headers: { 'X-OpenRouter-Experimental-Metadata': 'enabled' } },
     )
@@ -96,15 +100,15 @@ describe('openrouter_metadata', () => {
 
   test('is in the last chunk of a stream', async () => {
     const request = { model, messages, stream: true, provider: direct }
-    const { text } = await broker.post('/v1/chat/completions', request, { headers: wants })
+    const { text } = await broker.post('/api/v1/chat/completions', request, { headers: wants })
     const events = eventsOf(text)
     expect(events.map((event) => 'openrouter_metadata' in event)).toEqual([false, false, true])
     expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data: events.at(-1) })).toEqual([])
   })
 
   test.each([
-    ['/v1/completions', { model, prompt: 'hi', provider: direct }],
-    ['/v1/embeddings', { model: 'text-embedding-3-small', input: '1', provider: direct }],
+    ['/api/v1/completions', { model, prompt: 'hi', provider: direct }],
+    ['/api/v1/embeddings', { model: 'text-embedding-3-small', input: '1', provider: direct }],
   ])('is in the response of %s, too', async (path, request) => {
     const { json: body } = await broker.post(path, request, { headers: wants })
     expect(body).toMatchObject({ openrouter_metadata: { attempt: 1 } })
@@ -112,7 +116,7 @@ describe('openrouter_metadata', () => {
 
   test('is beside the error when all attempts have failed', async () => {
     const request = { model: 'gpt-4.1', messages, provider: direct }
-    const { status, json: body } = await broker.post('/v1/chat/completions', request, { headers: wants })
+    const { status, json: body } = await broker.post('/api/v1/chat/completions', request, { headers: wants })
     expect(status).toBe(400)
     expect(schemaErrorsOf('error 404', body)).toEqual([])
     expect(body).toMatchObject({
@@ -132,7 +136,7 @@ describe('openrouter_metadata', () => {
 
   test('is beside the error in a stream that broke off', async () => {
     const request = { model: 'gpt-4o', messages, stream: true, provider: direct }
-    const { text } = await broker.post('/v1/chat/completions', request, { headers: wants })
+    const { text } = await broker.post('/api/v1/chat/completions', request, { headers: wants })
     const last = eventsOf(text).at(-1)
     expect(last).toMatchObject({
       error: { code: 502 },
@@ -145,9 +149,12 @@ describe('openrouter_metadata', () => {
   })
 
   test.each([
-    ['/v1/chat/completions', { model, messages, provider: { only: ['azure'], max_price: { prompt: 0 } } }],
-    ['/v1/completions', { model: 'no-such', prompt: 'hi' }],
-    ['/v1/embeddings', { model: 'no-such', input: 'hi' }],
+    [
+      '/api/v1/chat/completions',
+      { model, messages, provider: { only: ['azure'], max_price: { prompt: 0 } } },
+    ],
+    ['/api/v1/completions', { model: 'no-such', prompt: 'hi' }],
+    ['/api/v1/embeddings', { model: 'no-such', input: 'hi' }],
   ])('reports at %s that there was no attempt', async (path, request) => {
     const { status, json: body } = await broker.post(path, request, { headers: wants })
     expect(status).toBe(404)
@@ -165,7 +172,7 @@ describe('openrouter_metadata', () => {
   test.each([{}, { 'X-OpenRouter-Metadata': 'disabled' }, { 'X-OpenRouter-Metadata': 'yes' }])(
     'is only sent if the request asks for it (%j)',
     async (headers) => {
-      const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers })
+      const { json: body } = await broker.post('/api/v1/chat/completions', { model, messages }, { headers })
       expect(body).not.toHaveProperty('openrouter_metadata')
     },
   )
@@ -186,14 +193,18 @@ describe('headers that steer OpenRouter', () => {
 
   test('are passed on to OpenRouter, and headers that identify the caller are not', async () => {
     const request = { model, messages, provider: { only: ['openrouter'] } }
-    await broker.post('/v1/chat/completions', request, { headers: { ...steering, ...secret } })
+    await broker.post('/api/v1/chat/completions', request, { headers: { ...steering, ...secret } })
     const sent = router.requests.at(-1)?.headers ?? {}
     expect(sent).toMatchObject(steering)
     expect(Object.keys(secret).filter((name) => name in sent)).toEqual([])
   })
 
   test('are not sent to other providers', async () => {
-    await broker.post('/v1/chat/completions', { model, messages, provider: direct }, { headers: steering })
+    await broker.post(
+      '/api/v1/chat/completions',
+      { model, messages, provider: direct },
+      { headers: steering },
+    )
     const sent = openai.requests.at(-1)?.headers ?? {}
     expect(Object.keys(steering).filter((name) => name in sent)).toEqual([])
   })
@@ -203,7 +214,7 @@ describe('a service tier', () => {
   test.each(['flex', 'priority', 'auto'])(
     '%s is not sent to a provider whose price is known for the default tier only, and the response names the tier',
     async (service_tier) => {
-      const { json: body } = await broker.post('/v1/chat/completions', {
+      const { json: body } = await broker.post('/api/v1/chat/completions', {
         model,
         messages,
         service_tier,
@@ -215,7 +226,7 @@ describe('a service tier', () => {
   )
 
   test('is passed on to OpenRouter', async () => {
-    await broker.post('/v1/chat/completions', {
+    await broker.post('/api/v1/chat/completions', {
       model,
       messages,
       service_tier: 'flex',

@@ -1,9 +1,18 @@
 import { once } from 'node:events'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { bindTcp, bindUnixSocket } from '../../src/runtime/bind.ts'
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
 
@@ -78,10 +87,36 @@ test('no file in the socket folder ever has another mode, whatever the umask of 
   expect([...seen, modeOf(path)]).toEqual([0o660, 0o660])
 })
 
-test('a socket folder that was open to others becomes private', async () => {
-  mkdirSync(join(temp.path, 'hero_aibroker'), { mode: 0o755 })
-  await bindUnixSocket(server(), path)
-  expect(modeOf(join(temp.path, 'hero_aibroker'))).toBe(0o700)
+test.each([0o750, 0o755, 0o700, 0o2770])(
+  'a socket folder with mode %o keeps it, as its operator set it',
+  async (mode) => {
+    const folder = join(temp.path, 'hero_aibroker')
+    mkdirSync(folder)
+    chmodSync(folder, mode)
+    await bindUnixSocket(server(), path)
+    expect(lstatSync(folder).mode & 0o7777).toBe(mode)
+    expect(modeOf(path)).toBe(0o660)
+  },
+)
+
+describe.skipIf(process.getuid?.() !== 0)('the group of a socket, which only root can set at will', () => {
+  const GROUP = 12_345
+  const bindIn = async (mode: number): Promise<number> => {
+    const folder = join(temp.path, 'hero_aibroker')
+    mkdirSync(folder)
+    chmodSync(folder, mode)
+    chownSync(folder, 0, GROUP)
+    await bindUnixSocket(server(), path)
+    return lstatSync(path).gid
+  }
+
+  test('is that of its folder, if the folder lets its group in', async () => {
+    expect(await bindIn(0o750)).toBe(GROUP)
+  })
+
+  test('stays that of the process, if the folder lets only its owner in', async () => {
+    expect(await bindIn(0o700)).toBe(process.getgid?.())
+  })
 })
 
 test('a stale socket of a killed daemon is replaced', async () => {

@@ -21,6 +21,7 @@ const rates = {
   output_cost: usd(MILLION).optional(),
   cached_input_cost: usd(MILLION).optional(),
   cache_write_cost: usd(MILLION).optional(),
+  cache_write_1h_cost: usd(MILLION).optional(),
   reasoning_cost: usd(MILLION).optional(),
   audio_input_cost: usd(MILLION).optional(),
   audio_output_cost: usd(MILLION).optional(),

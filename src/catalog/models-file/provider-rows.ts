@@ -1,4 +1,5 @@
-import { BASE_URL_FORMS, validateBaseUrl } from '../../base/validate-base-url.ts'
+import { PROXY_URL_FORMS, validateProxyUrl } from '../../base/urls/proxy-url.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../../base/urls/validate-base-url.ts'
 import { redactUrl } from '../../base/text.ts'
 import { providerNameError } from './model-rows.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from '../provider-setting.ts'
@@ -35,6 +36,8 @@ const timeoutsRecord = record({
 const providerRecord = record({
   display_name: text.optional(),
   base_url: textThat(urlError).optional(),
+  protocol: oneOf(['openai-chat', 'anthropic']).optional(),
+  proxy: textThat(proxyError).optional(),
   key_env: textThat(variableError).optional(),
   keys: listOf(keyRecord).optional(),
   timeouts: timeoutsRecord.optional(),
@@ -59,6 +62,8 @@ export function toProviderSetting(name: string, row: ProviderRow): ProviderSetti
     name,
     displayName: row.display_name,
     baseUrl: row.base_url,
+    protocol: row.protocol,
+    proxy: row.proxy,
     keyEnv: row.key_env,
     keys: row.keys?.map(toKey),
     timeouts: row.timeouts === undefined ? undefined : toTimeouts(row.timeouts),
@@ -102,6 +107,12 @@ function urlError(url: string): string | undefined {
   const fault = validateBaseUrl(url)
   if (fault === undefined) return undefined
   return `“${redactUrl(url)}” is not an address (${fault}); write ${BASE_URL_FORMS}`
+}
+
+function proxyError(url: string): string | undefined {
+  const fault = url === 'direct' ? undefined : validateProxyUrl(url)
+  if (fault === undefined) return undefined
+  return `should be the address of an HTTP proxy (${fault}); write “direct”, ${PROXY_URL_FORMS}`
 }
 
 /** The message never quotes the value, for it may be the key itself. */

@@ -75,6 +75,8 @@ interface Place {
   readonly offset: number
 }
 
+const MERGE_KEY = '<<'
+
 class YamlReader {
   readonly problems: Problem[] = []
   problemCount = 0
@@ -122,9 +124,14 @@ class YamlReader {
       return node.items.map((_, index) => this.#dataOf(this.#child(place, index), [...open, node]))
     const data = new Map<string, unknown>()
     const firstOffsets = new Map<string, number>()
+    const merged: Place[] = []
     for (const pair of pairsOf(node)) {
       const key = keyOf(pair)
       const at = placeOfKey(place, pair)
+      if (key === MERGE_KEY) {
+        merged.push(placeOfValue(place, pair))
+        continue
+      }
       const first = firstOffsets.get(key)
       if (first !== undefined) {
         this.#report(at, `is written twice, first in line ${this.#lines.linePos(first).line}; keep one`)
@@ -133,7 +140,20 @@ class YamlReader {
       firstOffsets.set(key, at.offset)
       data.set(key, digitsOf(key, pair) ?? this.#dataOf(placeOfValue(place, pair), [...open, node]))
     }
+    for (const source of merged) this.#merge(data, source, [...open, node])
     return data
+  }
+
+  /** YAML 1.1, “Merge Key”: the entries of a mapping, or of several, that the one around them does not have itself. */
+  #merge(data: Map<string, unknown>, source: Place, open: readonly Node[]): void {
+    const value = this.#dataOf(source, open)
+    for (const mapping of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      if (mapping instanceof Map)
+        for (const [key, item] of mapping as Map<string, unknown>) {
+          if (!data.has(key)) data.set(key, item)
+        }
+      else return this.#report(source, 'must be an alias of a mapping, or a list of such, as “<<: *defaults”')
+    }
   }
 
   #reportIssue(issue: z.core.$ZodIssue): void {

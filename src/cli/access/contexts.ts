@@ -6,7 +6,7 @@ import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { UNKNOWN, formatCount, formatSeconds, formatUsd, plural } from '../terminal/format.ts'
-import { formatRule } from './limit-options.ts'
+import { formatRule, parseHops } from './limit-options.ts'
 import { printTable } from '../terminal/table.ts'
 import { print, printJson } from '../terminal/terminal.ts'
 
@@ -56,6 +56,10 @@ interface PinOptions extends Globals {
   readonly providers?: string[] | undefined
   readonly models?: string[] | undefined
   readonly localOnly?: boolean | undefined
+  readonly regions?: string[] | undefined
+  readonly forbidTraining?: boolean | undefined
+  readonly forbidRetention?: boolean | undefined
+  readonly maxHops?: number | undefined
   readonly address?: string | undefined
 }
 
@@ -68,16 +72,24 @@ function pinCommand(cli: Cli): Command {
     .option('--providers <names...>', 'only these providers')
     .option('--models <names...>', 'only these models; “openai/*” is every model of an author')
     .option('--local-only', 'only providers that run on this host')
+    .option('--regions <countries...>', 'only providers of companies there, such as DE FR')
+    .option('--forbid-training', 'only providers known not to train on prompts')
+    .option('--forbid-retention', 'only providers known to keep nothing')
+    .option('--max-hops <count>', 'how many brokers above a request may pass; 0 for none', parseHops)
     .addOption(ADDRESS_OPTION)
     .action(async (context: string, _options: unknown, command: Command) => {
       const {
         providers,
         models,
         localOnly: local_only,
+        regions,
+        forbidTraining: no_training,
+        forbidRetention: no_retention,
+        maxHops: max_hops,
         address,
         ...globals
       } = command.optsWithGlobals<PinOptions>()
-      const pin = { providers, models, local_only }
+      const pin = { providers, models, local_only, regions, no_training, no_retention, max_hops }
       if (Object.values(pin).every((value) => value === undefined))
         throw new BrokerError(
           'bad-request',

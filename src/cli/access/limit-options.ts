@@ -18,6 +18,12 @@ const OPTIONS: readonly Option[] = [
   new Option('--models <names...>', 'only these models; “openai/*” is every model of an author'),
   new Option('--providers <names...>', 'only these providers'),
   new Option('--local-only', 'only providers that run on this host'),
+  new Option('--regions <countries...>', 'only providers of companies there, such as DE FR'),
+  new Option('--forbid-training', 'only providers known not to train on prompts'),
+  new Option('--forbid-retention', 'only providers known to keep nothing'),
+  new Option('--max-hops <count>', 'how many brokers above a request may pass; 0 for none').argParser(
+    parseHops,
+  ),
   new Option('--allow-unpriced', 'also models of unknown price, although there is a budget'),
   new Option('--hedge', 'allow a second provider when the first is slow to begin; both may charge'),
   new Option('--no-hedge', 'never a second provider, whatever the model’s settings say'),
@@ -29,12 +35,16 @@ export function withRuleOptions(command: Command): Command {
   return command
 }
 
-/** The rule that a command's options state; `undefined` when they state none. */
+/** The rule that a command's options state, where `--forbid-…` is the field `no_…`; `undefined` when they state none. */
 export function ruleOf(command: Command): Rule | undefined {
   const options = command.opts<Record<string, unknown>>()
   const fields = OPTIONS.flatMap((option) => {
     const value = options[option.attributeName()]
-    return value === undefined || option.negate ? [] : [[option.name().replaceAll('-', '_'), value] as const]
+    const name = option
+      .name()
+      .replace(/^forbid-/, 'no-')
+      .replaceAll('-', '_')
+    return value === undefined || option.negate ? [] : [[name, value] as const]
   })
   return fields.length === 0 ? undefined : (Object.fromEntries(fields) as Rule)
 }
@@ -52,6 +62,10 @@ export function formatRule(rule: Rule): string {
     rule.models && `only ${rule.models.join(' ')}`,
     rule.providers && `only from ${rule.providers.join(' ')}`,
     rule.local_only === true ? 'only on this host' : undefined,
+    rule.regions && `only in ${rule.regions.join(' ')}`,
+    rule.no_training === true ? 'no training' : undefined,
+    rule.no_retention === true ? 'no retention' : undefined,
+    rule.max_hops === undefined ? undefined : `at most ${rule.max_hops} brokers above`,
     rule.allow_unpriced === true ? 'unpriced too' : undefined,
     rule.hedge === undefined ? undefined : rule.hedge ? 'hedged' : 'never hedged',
   ]
@@ -64,6 +78,12 @@ function formatBudget(usd: string | undefined, period: string): string | undefin
 
 function formatLimit(count: number | undefined, what: string): string | undefined {
   return count === undefined ? undefined : `${count} ${what}`
+}
+
+/** A count that may be 0. */
+export function parseHops(text: string): number {
+  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('Use a whole number, such as 1.')
+  return Number(text)
 }
 
 function parseCount(text: string): number {

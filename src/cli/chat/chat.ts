@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 
 import { BrokerError } from '../../base/errors.ts'
 import type { Client } from '../../sdk/index.ts'
-import { readAttachment } from './attachment.ts'
+import { readAttachment, type Attachment } from './attachment.ts'
 import { runChatLoop } from './conversation.ts'
 import { sendMessage } from './single-message.ts'
 import { createSession } from './session.ts'
@@ -12,7 +12,8 @@ import { findTools } from './tools/chat-tools.ts'
 import type { ToolBox } from './tools/chat-tools.ts'
 import { clientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
-import { isInteractive } from '../terminal/terminal.ts'
+import { whileWaiting } from '../terminal/progress.ts'
+import { isInteractive, type Terminal } from '../terminal/terminal.ts'
 
 export function chatCommand(cli: Cli): Command {
   return describeCommand('chat', 'Chat with a model: a conversation, or one response to a given message', [
@@ -35,7 +36,7 @@ export function chatCommand(cli: Cli): Command {
     .action(async (words: readonly string[], _options: unknown, command: Command) => {
       const { system, file = [], tools, yes, ...globals } = command.optsWithGlobals<Globals & ChatOptions>()
       const client = clientOf(cli, globals)
-      const session = createSession(globals.model, system, await Promise.all(file.map(readAttachment)))
+      const session = createSession(globals.model, system, await readFiles(cli, file))
       if (tools !== undefined) session.tools = await selectTools(client, tools, globals)
       const message = await readMessage(cli, words)
       const flags = { json: globals.json, yes }
@@ -44,6 +45,13 @@ export function chatCommand(cli: Cli): Command {
         return runChatLoop(cli.terminal, client, session, flags)
       throw new BrokerError('bad-request', 'there is no message; give one: hero_aibroker chat "hello"')
     })
+}
+
+/** A file may be a named pipe whose other end nobody writes yet. */
+async function readFiles({ terminal }: Cli, paths: readonly string[]): Promise<Attachment[]> {
+  return await Promise.all(
+    paths.map((path) => whileWaiting(terminal, `the end of ${path}`, () => readAttachment(path))),
+  )
 }
 
 interface ChatOptions {
@@ -66,12 +74,10 @@ async function selectTools(client: Client, wanted: string, { json }: Globals): P
 }
 
 /** The message of the arguments and of the pipe, joined; `undefined` when both are empty. */
-async function readMessage(
-  { terminal: { input } }: Cli,
-  words: readonly string[],
-): Promise<string | undefined> {
+async function readMessage({ terminal }: Cli, words: readonly string[]): Promise<string | undefined> {
+  const { input } = terminal
   const text = words.join(' ').trim()
-  const piped = input.isTTY || (text !== '' && !isPipe(STDIN)) ? '' : await readAll(input)
+  const piped = input.isTTY || (text !== '' && !isPipe(STDIN)) ? '' : await readAll(terminal)
   const message = [text, piped.trim()].filter((part) => part !== '').join('\n\n')
   return message === '' ? undefined : message
 }
@@ -84,7 +90,8 @@ function isPipe(fd: number): boolean {
 
 const STDIN = 0
 
-async function readAll(input: NodeJS.ReadStream): Promise<string> {
-  input.setEncoding('utf8')
-  return (await input.toArray()).join('')
+async function readAll(terminal: Terminal): Promise<string> {
+  const input = terminal.input.setEncoding('utf8')
+  const what = 'the end of standard input; end it with “< /dev/null” if there is nothing to read'
+  return (await whileWaiting(terminal, what, () => input.toArray())).join('')
 }

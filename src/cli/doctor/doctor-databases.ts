@@ -1,5 +1,6 @@
 import type { Cli } from '../cli.ts'
 import { plural } from '../terminal/format.ts'
+import { whileBlocked } from '../terminal/progress.ts'
 import { print, printJson, withoutControls } from '../terminal/terminal.ts'
 import type { Finding } from './finding.ts'
 
@@ -9,11 +10,12 @@ const loadSalvage = () => import('../../offline/salvage-file.ts')
 
 /** Checks the databases in the data folder, by default in that of a broker with this environment. */
 export async function checkDatabases(
-  environment: Cli['environment'],
+  { environment, terminal }: Cli,
   dataDir?: string,
 ): Promise<readonly Finding[]> {
   const { checkDatabases: check, dataDirOf } = await loadChecks()
-  const checks = await check(dataDir ?? dataDirOf(environment))
+  const folder = dataDir ?? dataDirOf(environment)
+  const checks = await whileBlocked(terminal, `the databases in ${folder}`, () => check(folder))
   return checks.map(({ path, findings, isReadable }) => {
     if (findings.length === 0) return { state: 'good', what: `${path} passes a quick check` }
     const more = findings.length === 1 ? '' : `, and ${plural(findings.length - 1, 'more finding')}`
@@ -33,7 +35,9 @@ export async function salvageDatabase(
   { from, to, json }: { from: string; to: string; json: boolean },
 ): Promise<void> {
   const { salvageFile } = await loadSalvage()
-  const { tables, isRebuilt } = await salvageFile(from, to)
+  const { tables, isRebuilt } = await whileBlocked(terminal, `what can be read of ${from}`, () =>
+    salvageFile(from, to),
+  )
   if (json) return printJson(terminal, { from, to, rebuilt: isRebuilt, tables })
   for (const { table, copied, refused, error } of tables) {
     const lost = [

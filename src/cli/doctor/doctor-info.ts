@@ -30,9 +30,9 @@ export function checkProviders(info: Info): Finding[] {
       },
     ]
   }
-  return real.map(({ display_name, state, keys, endpoints }) => ({
+  return real.map(({ display_name, state, keys, endpoints, proxy }) => ({
     state: state === 'ready' ? 'good' : 'doubtful',
-    what: `${display_name}: ${state}, ${plural(keys, 'key')}, ${plural(endpoints, 'model')}`,
+    what: `${display_name}: ${state}, ${plural(keys, 'key')}, ${plural(endpoints, 'model')}, reached ${proxy === undefined ? 'directly' : `through the proxy ${proxy}`}`,
   }))
 }
 

@@ -1,5 +1,5 @@
 import { stat, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import type { Finding } from './finding.ts'
 
@@ -12,7 +12,7 @@ interface RestrictedPath {
 }
 
 /** Connecting to a socket requires the permission to write. */
-const OTHERS_MAY_CONNECT = 0o002
+const OTHERS_MAY_WRITE = 0o002
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
@@ -25,8 +25,13 @@ export async function checkPermissionsAndDisk(
   const restricted: readonly RestrictedPath[] = [
     ...sockets.map((path) => ({
       path,
-      forbiddenBits: OTHERS_MAY_CONNECT,
+      forbiddenBits: OTHERS_MAY_WRITE,
       risk: 'every user of this machine may send requests',
+    })),
+    ...[...new Set(sockets.map((path) => dirname(path)))].map((path) => ({
+      path,
+      forbiddenBits: OTHERS_MAY_WRITE,
+      risk: 'every user of this machine may replace the sockets',
     })),
     { path: dataDir, forbiddenBits: 0o077, risk: 'other users of this machine may read the ledger' },
     {

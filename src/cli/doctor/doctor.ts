@@ -6,7 +6,7 @@ import { BrokerError } from '../../base/errors.ts'
 import { unixTransport } from '../../sdk-node/unix-transport.ts'
 import { connect } from '../../sdk/index.ts'
 import type { Client } from '../../sdk/index.ts'
-import { clientOf, describeCommand, socketsOf } from '../cli.ts'
+import { clientOf, describeCommand, socketsOf, withNamedProgress } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { checkPermissionsAndDisk } from './doctor-permissions.ts'
 import { checkDatabases, salvageDatabase } from './doctor-databases.ts'
@@ -56,7 +56,7 @@ export function doctorCommand(cli: Cli): Command {
 /** Checks the two sockets first; if both respond, then the broker's own report, its files, and its providers. */
 async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]> {
   const sockets = socketsOf(cli, options)
-  const transport = unixTransport(sockets)
+  const transport = withNamedProgress(cli, options, unixTransport(sockets))
   const directClient = connect(transport)
   const socketChecks = [
     await timedCheck(`${sockets.rpc} responds`, TIMEOUT_S, (signal) =>
@@ -65,19 +65,34 @@ async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]
     await timedCheck(`${sockets.rest} responds`, TIMEOUT_S, (signal) => getHealth(transport, signal)),
   ]
   if (socketChecks.some(({ state }) => state === 'bad'))
-    return [...socketChecks, ...(await checkDatabases(cli.environment))]
+    return [...socketChecks, ...(await checkDatabases(cli))]
   const client = clientOf(cli, options)
   const info = await client.call('info')
   return [
     ...socketChecks,
     checkVersion(cli.version, info),
     ...(info.data_dir === '' ? [] : await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
-    ...(info.data_dir === '' ? [] : await checkDatabases(cli.environment, info.data_dir)),
+    ...(info.data_dir === '' ? [] : await checkDatabases(cli, info.data_dir)),
     ...checkProviders(info),
     ...(await checkKeys(client, info)),
     checkModels(info),
+    ...(await checkMcpServers(client)),
     ...info.warnings.map((what): Finding => ({ state: 'doubtful', what })),
     ...(options.ask === true ? [await checkChat(client, options.model)] : []),
+  ]
+}
+
+/** The servers that are not usable, and what their programs inherit. */
+async function checkMcpServers(client: Client): Promise<readonly Finding[]> {
+  const servers = await client.call('mcp.servers')
+  const inherited = new Set(servers.flatMap(({ inherits = [] }) => inherits))
+  return [
+    ...servers.flatMap(({ name, problem }): Finding[] =>
+      problem === undefined ? [] : [{ state: 'doubtful', what: `MCP server ${name}: ${problem}` }],
+    ),
+    ...(inherited.size === 0
+      ? []
+      : [{ state: 'good', what: `MCP servers inherit ${[...inherited].join(', ')}` } as const]),
   ]
 }
 

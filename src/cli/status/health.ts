@@ -2,9 +2,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Result } from '../../sdk/index.ts'
-import { plainClientOf, describeCommand } from '../cli.ts'
+import { onceClientOf, plainClientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { formatSeconds } from '../terminal/format.ts'
+import { whileWaiting } from '../terminal/progress.ts'
 import { paint, print, printJson } from '../terminal/terminal.ts'
 
 type Health = Result<'health'>
@@ -23,7 +24,7 @@ export function healthCommand(cli: Cli): Command {
     .action(async (_options: unknown, command: Command) => {
       const globals = command.optsWithGlobals<Globals & { wait?: number | undefined }>()
       const early = globals.wait === undefined ? undefined : await waitForHealth(cli, globals, globals.wait)
-      const health = early ?? (await plainClientOf(cli, globals).call('health'))
+      const health = early ?? (await onceClientOf(cli, globals).call('health'))
       if (globals.json) return printJson(cli.terminal, health)
       const status = paint(cli.terminal, 'green', health.status)
       print(
@@ -42,13 +43,15 @@ export async function waitForHealth(
 ): Promise<Health | undefined> {
   const client = plainClientOf(cli, { model: '', json: false, ...globals })
   const end = performance.now() + seconds * 1000
-  do {
-    const health = await client.call('health').catch(() => undefined)
-    if (health !== undefined) return health
-    if (await hasFailed()) return undefined
-    await delay(POLL_MS)
-  } while (performance.now() < end)
-  return undefined
+  return await whileWaiting(cli.terminal, 'the broker to start', async () => {
+    do {
+      const health = await client.call('health').catch(() => undefined)
+      if (health !== undefined) return health
+      if (await hasFailed()) return undefined
+      await delay(POLL_MS)
+    } while (performance.now() < end)
+    return undefined
+  })
 }
 
 function parseSeconds(text: string): number {

@@ -9,7 +9,9 @@ import { BrokerError } from '../../base/errors.ts'
 import type { ExportQuery, Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
+import { reconcileCommand } from '../cascade/reconcile.ts'
 import { formatCount, plural } from '../terminal/format.ts'
+import { whileBlocked } from '../terminal/progress.ts'
 import { parsePastTime } from '../terminal/time-argument.ts'
 import { paint, print, printJson, withoutControls } from '../terminal/terminal.ts'
 import { methods } from '../../wire/rpc/methods.ts'
@@ -23,6 +25,7 @@ export function ledgerCommand(cli: Cli): Command {
     .addCommand(verifyCommand(cli))
     .addCommand(anchorCommand(cli))
     .addCommand(exportCommand(cli))
+    .addCommand(reconcileCommand(cli))
 }
 
 interface VerifyOptions extends Globals {
@@ -44,7 +47,9 @@ function verifyCommand(cli: Cli): Command {
       const result =
         file === undefined
           ? await clientOf(cli, globals).call('ledger.verify', anchor === undefined ? {} : { anchor })
-          : await (await loadVerifier()).verifyLedgerFile(file, anchor)
+          : await whileBlocked(cli.terminal, `the database ${file}`, async () =>
+              (await loadVerifier()).verifyLedgerFile(file, anchor),
+            )
       const { broken, problems = [] } = result
       if (globals.json) printJson(cli.terminal, result)
       else if (broken === undefined) print(cli.terminal, verifiedText(cli, result, path))
@@ -154,7 +159,11 @@ function exportCommand(cli: Cli): Command {
     'hero_aibroker ledger export > requests.csv',
     'hero_aibroker ledger export --since 30d --format json --out requests.json',
   ])
-    .option('--since <when>', 'from then on: 24h, 7d, today, 2026-01-31, or unix seconds', parseTime)
+    .option(
+      '--since <when>',
+      'from then on: 24h, 7d, today, 2026-01-31 (days of UTC), or unix seconds',
+      parseTime,
+    )
     .option('--until <when>', 'before then, in the same forms', parseTime)
     .option('--address <ip>', 'only rows of this address')
     .addOption(new Option('--format <format>', 'format of the rows').choices(['csv', 'json']).default('csv'))

@@ -17,6 +17,7 @@ interface Slice {
   readonly until: number
 }
 
+const HOUR = 3600
 const DAY = 86_400
 const MAX_BAR_WIDTH = 60
 
@@ -35,7 +36,7 @@ export async function printPlot({ terminal, now }: Cli, client: Client, span: Sp
   const lengths = barLengths(totals)
   for (const [at, { label }] of slices.entries()) {
     const line = `${label}  ${bar((lengths[at] ?? 0) * width).padEnd(width)}  ${figures(totals[at])}`
-    if (at === 0) print(terminal, '')
+    if (at === 0) print(terminal, '', paint(terminal, 'dim', 'days and hours of UTC'))
     print(terminal, totals[at]?.requests === 0 ? paint(terminal, 'dim', line.trimEnd()) : line)
   }
 }
@@ -55,23 +56,19 @@ export function sliceTime(since: number, until: number): Slice[] {
 
 type Step = 'hour' | 'day' | 'week'
 
-/** Slices begin at local hours and midnights, so that a day may have 23 or 25 hours. */
+/** Days, weeks and hours of UTC, the calendar of the ledger, so that a bar is the day of that name in every report. */
 function startOf(step: Step, seconds: number): number {
-  const date = new Date(seconds * 1000)
-  return (step === 'hour' ? date.setMinutes(0, 0, 0) : date.setHours(0, 0, 0, 0)) / 1000
+  const length = step === 'hour' ? HOUR : DAY
+  return Math.floor(seconds / length) * length
 }
 
 function nextStart(step: Step, seconds: number): number {
-  if (step === 'hour') return seconds + 3600
-  const date = new Date(seconds * 1000)
-  return date.setDate(date.getDate() + (step === 'day' ? 1 : 7)) / 1000
+  return seconds + (step === 'hour' ? HOUR : step === 'day' ? DAY : 7 * DAY)
 }
 
 function labelOf(step: Step, seconds: number): string {
-  const date = new Date(seconds * 1000)
-  const two = (part: number) => String(part).padStart(2, '0')
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-  return step === 'hour' ? `${day} ${two(date.getHours())}:00` : day
+  const [day = '', time = ''] = new Date(seconds * 1000).toISOString().split('T')
+  return step === 'hour' ? `${day} ${time.slice(0, 5)}` : day
 }
 
 type Totals = Result<'usage.summary'>['totals']

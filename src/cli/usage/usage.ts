@@ -27,7 +27,11 @@ export function usageCommand(cli: Cli): Command {
     'hero_aibroker usage --by day --context lab',
     'hero_aibroker usage --since 2026-01-01 --until 2026-02-01 --json',
   ])
-    .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', parseTime)
+    .option(
+      '--since <when>',
+      'from then on: 30m, 24h, 7d, today, 2026-01-31 (days of UTC), or unix seconds',
+      parseTime,
+    )
     .option('--until <when>', 'before then, in the same forms', parseTime)
     .addOption(new Option('--by <what>', 'one line per value of this (default: model)').choices(SPLITS))
     .option('--address <ip>', 'only requests of this address')
@@ -72,13 +76,28 @@ const COLUMNS: readonly Column[] = [
   { title: 'COST', align: 'right' },
 ]
 
-function printUsage(terminal: Terminal, { totals, models }: Usage): void {
+function printUsage(terminal: Terminal, { totals, models, refused }: Usage): void {
   printRows(
     terminal,
     'model',
     models.map((one) => [one.model, one]),
     totals,
   )
+  const refusals = describeRefusals(refused)
+  if (refusals !== undefined) print(terminal, '', paint(terminal, 'yellow', refusals))
+}
+
+/** A broker of an earlier version does not count them. */
+function describeRefusals(refused: Partial<Usage['refused']> = {}): string | undefined {
+  const { over_budget = 0, over_limit = 0, unavailable = 0 } = refused
+  const reasons = [
+    [over_budget, 'over budget'],
+    [over_limit, 'over a rate limit'],
+    [unavailable, 'that the broker could not take'],
+  ] as const
+  const parts = reasons.filter(([number]) => number > 0).map(([number, why]) => `${number} ${why}`)
+  if (parts.length === 0) return undefined
+  return `Refused, at no cost and without a row: ${parts.join(', ')}.`
 }
 
 function printRows(
@@ -89,7 +108,7 @@ function printRows(
 ): void {
   if (totals.requests === 0) return print(terminal, 'There were no requests in that time.')
   const rows = [...groups.map(([name, counts]) => row(name, counts)), row('total', totals)]
-  const columns = [{ title: by.toUpperCase(), shrinks: true }, ...COLUMNS]
+  const columns = [{ title: by === 'day' ? 'DAY (UTC)' : by.toUpperCase(), shrinks: true }, ...COLUMNS]
   const [header = '', ...lines] = tableLines(columns, rows, widthOf(terminal))
   const last = lines.pop() ?? ''
   print(terminal, paint(terminal, 'bold', header))

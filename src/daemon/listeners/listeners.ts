@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
@@ -16,8 +17,10 @@ import { mayListen, requireBearer, requireOwnPage } from '../../server/http/tcp-
 import {
   addAccountAndModelRoutes,
   addInferenceRoutes,
+  errorRendererAt,
   REST_PREFIXES,
   WEB_PREFIXES,
+  type RestPrefix,
 } from '../../server/rest/routes.ts'
 import type { Handlers, StreamHandlers } from '../../server/rpc/calls/handler-types.ts'
 import { prometheusText } from '../../server/rpc/prometheus.ts'
@@ -131,7 +134,7 @@ export function internalSocketPath(sockets: SocketPaths, server: string): string
 export interface RestListener {
   readonly name: string
   readonly path: string
-  readonly prefixes: readonly string[]
+  readonly prefixes: readonly RestPrefix[]
   /** The context of every caller on this socket, whatever its headers say. */
   readonly context?: string | undefined
 }
@@ -189,7 +192,7 @@ function buildRestListener({ name, prefixes, context }: RestListener, parts: Lis
   return { server, mcp: addMcp(server, options, parts) }
 }
 
-function addRestRoutes(server: FastifyInstance, prefixes: readonly string[], parts: ListenerParts): void {
+function addRestRoutes(server: FastifyInstance, prefixes: readonly RestPrefix[], parts: ListenerParts): void {
   const { services, http, replay } = parts
   addInferenceRoutes(server, prefixes, { services, http, replay })
   addAccountAndModelRoutes(server, prefixes, { services, http })
@@ -230,9 +233,22 @@ function buildTcpListener(
 /** Options of the TCP listener: it does not trust forwarded headers, and its guards depend on the address. */
 export function tcpOptions({ address }: TcpAddress, parts: OptionParts): HttpServerOptions {
   const { bearerVerifier, config } = parts
-  const page = requireOwnPage({ address, hosts: config.hosts })
+  const page = requireOwnPage({ address, hosts: config.hosts, origins: config.corsOrigins })
   const guards = bearerVerifier.isGuarded ? [page, requireBearer] : [page]
-  return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
+  return { ...optionsFor(TCP, parts), trustForwarded: false, guards, tls: tlsIdentity(config.tls) }
+}
+
+/** Reads certificate and key. Throws `cannot-start` for a file that can't be read. */
+function tlsIdentity(files: Config['tls']): HttpServerOptions['tls'] {
+  if (files === undefined) return undefined
+  try {
+    return { cert: readFileSync(files.certPath, 'utf8'), key: readFileSync(files.keyPath, 'utf8') }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new BrokerError('cannot-start', `the certificate of the TCP listener can’t be read: ${reason}`, {
+      cause,
+    })
+  }
 }
 
 const roleOf: RpcOptions['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
@@ -268,7 +284,16 @@ export function optionsFor(
 ): HttpServerOptions {
   const onResponse = (status: number): void => metrics.recordResponse(name, status)
   const callers = { bearerVerifier, proxies: config.proxies, rollsUp: config.rollsUp }
-  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onResponse }
+  return {
+    callers,
+    name,
+    bodyLimit: config.bodyLimitBytes,
+    corsOrigins: config.corsOrigins,
+    trustForwarded: true,
+    logger: log,
+    onResponse,
+    renderErrorAt: errorRendererAt,
+  }
 }
 
 async function closeListeners(

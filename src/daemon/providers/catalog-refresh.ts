@@ -184,7 +184,7 @@ async function refreshAll(
   statuses: ListStatuses,
 ): Promise<readonly RefreshedList[]> {
   const readable = [...parts.providers().values()].filter(
-    ({ getJson, isMock }) => getJson !== undefined && !isMock,
+    ({ getJson, isMock, isMother }) => getJson !== undefined && !isMock && isMother !== true,
   )
   return Promise.all(readable.map((provider) => refreshOne(provider, parts, statuses)))
 }

@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { Secret } from '../../base/secret.ts'
+import type { MotherProvider } from '../../cascade/mothers/mother-provider.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
+import { urlVariable } from '../../config/network/base-urls.ts'
 import { keyVariables } from '../../config/keys.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import {
@@ -23,7 +26,7 @@ import { definitionsOf } from '../../providers/definitions/configured.ts'
 import type { KeySetting } from '../../providers/keys/key-pool.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import { http1Upstream } from '../../providers/transport/http1/http1-upstream.ts'
-import { openAiProvider } from '../../providers/protocols/openai-provider.ts'
+import { createProvider } from '../../providers/protocols/create-provider.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import {
   createDeadlineTimer,
@@ -32,6 +35,7 @@ import {
   type DeadlineTimer,
 } from '../../providers/transport/timeouts.ts'
 import { testKeys } from '../../providers/checks/test-keys.ts'
+import { proxyFor, type ProxyAddress } from '../../providers/transport/proxy/proxy-address.ts'
 import { undiciUpstream, type Upstream } from '../../providers/transport/upstream.ts'
 
 export interface ConfiguredProvidersParts {
@@ -59,6 +63,8 @@ export interface ConfiguredProviders {
   update(settings: ReadonlyMap<string, ProviderSetting>): void
   /** Adds providers that were found on this host after the start. */
   add(found: readonly ProviderDefinition[]): void
+  /** Replaces the brokers above this one. */
+  setMothers(mothers: readonly MotherProvider[]): void
   /** Every provider that is configured, and those that lack only a key. */
   known(): readonly KnownProvider[]
   close(): Promise<void>
@@ -86,6 +92,7 @@ class RebuildableProviders implements ConfiguredProviders {
   /** By id: resolves when the last of the providers that a reload removed is closed. */
   readonly #closing = new Map<string, Promise<void>>()
   #settings: ReadonlyMap<string, ProviderSetting> = new Map()
+  #mothers: readonly MotherProvider[] = []
   #built: ReadonlyMap<string, BuiltProvider> = new Map()
   readonly #current = new Current<ReadonlyMap<string, Provider>>(new Map())
   readonly current = this.#current.get
@@ -113,6 +120,17 @@ class RebuildableProviders implements ConfiguredProviders {
     this.#rebuild()
   }
 
+  setMothers(mothers: readonly MotherProvider[]): void {
+    const before = this.#mothers
+    this.#mothers = mothers
+    try {
+      this.#rebuild()
+    } catch (error) {
+      this.#mothers = before
+      throw error
+    }
+  }
+
   known(): readonly KnownProvider[] {
     return this.#definitions().map((definition) => this.#known(definition))
   }
@@ -126,7 +144,8 @@ class RebuildableProviders implements ConfiguredProviders {
   #definitions(): readonly ProviderDefinition[] {
     // The file's definition of a server takes precedence over the same server found on this host.
     const others = this.#builtIn.filter(({ id }) => !this.#settings.has(id))
-    return [...definitionsOf(this.#settings), ...others].map((definition) => {
+    const mothers = this.#mothers.map(({ definition }) => definition)
+    return [...definitionsOf(this.#settings), ...others, ...mothers].map((definition) => {
       const url = this.#parts.config.baseUrlOf(definition.id)
       return url === undefined ? definition : { ...definition, baseUrl: url }
     })
@@ -136,10 +155,15 @@ class RebuildableProviders implements ConfiguredProviders {
     const built = this.#built.get(definition.id)
     return {
       definition,
-      host: hostOf(built?.baseUrl ?? definition.baseUrl),
-      keyVariables: definition.needsKey
-        ? keyVariables(definition.id, this.#settings.get(definition.id)?.keyEnv)
-        : [],
+      host: lacksAddress(definition)
+        ? (definition.baseUrlForm ?? '')
+        : hostOf(built?.baseUrl ?? definition.baseUrl),
+      keyVariables: [
+        ...(lacksAddress(definition) ? [urlVariable(definition.id)] : []),
+        ...(definition.needsKey
+          ? keyVariables(definition.id, this.#settings.get(definition.id)?.keyEnv)
+          : []),
+      ],
       provider: built?.provider,
       testKeys: built?.testKeys ?? (() => Promise.resolve([])),
     }
@@ -164,12 +188,19 @@ class RebuildableProviders implements ConfiguredProviders {
   }
 
   #keepOrBuild(definition: ProviderDefinition, setting: ProviderSetting | undefined): BuiltProvider {
-    const fingerprint = fingerprintOf(definition, setting, this.#parts.config)
+    const keys = this.#keysOf(definition.id, setting)
+    const fingerprint = fingerprintOf(definition, setting, keys)
     const before = this.#built.get(definition.id)
     if (before?.fingerprint === fingerprint) return before
-    return build(definition, setting, fingerprint, this.#parts, this.#watch, () =>
+    return build({ definition, setting, keys, fingerprint }, this.#parts, this.#watch, () =>
       this.#closing.get(definition.id),
     )
+  }
+
+  #keysOf(id: string, setting: ProviderSetting | undefined): readonly KeySetting[] {
+    const mother = this.#mothers.find(({ definition }) => definition.id === id)
+    if (mother === undefined) return keysFor(id, setting, this.#parts.config)
+    return mother.token === undefined ? [] : [{ key: new Secret(mother.token) }]
   }
 
   /** Closes a provider after its running requests. Only a server of the same name, and the end of the program, wait for it. */
@@ -203,12 +234,18 @@ async function closeBuilt({ provider, server }: BuiltProvider): Promise<void> {
   await server?.close()
 }
 
+/** An address that names the account is not known before it is configured. */
+function lacksAddress({ baseUrl, baseUrlForm }: ProviderDefinition): boolean {
+  return baseUrl === '' && baseUrlForm !== undefined
+}
+
 /** A provider that needs a key is only there with one; providers on this host and of the models file need none. */
 function isConfigured(
   definition: ProviderDefinition,
   setting: ProviderSetting | undefined,
   config: Config,
 ): boolean {
+  if (lacksAddress(definition)) return false
   return !definition.needsKey || keysFor(definition.id, setting, config).length > 0
 }
 
@@ -221,15 +258,16 @@ function keysFor(id: string, setting: ProviderSetting | undefined, config: Confi
 function fingerprintOf(
   definition: ProviderDefinition,
   setting: ProviderSetting | undefined,
-  config: Config,
+  keys: readonly KeySetting[],
 ): string {
   return JSON.stringify([
     definition,
     setting?.server,
+    setting?.proxy,
     setting?.keyEnv,
     setting?.keys,
     setting?.timeouts,
-    digestOf(keysFor(definition.id, setting, config)),
+    digestOf(keys),
   ])
 }
 
@@ -239,10 +277,16 @@ function digestOf(keys: readonly KeySetting[]): string {
   return hash.digest('hex')
 }
 
+/** What one provider is built from. */
+interface BuildPlan {
+  readonly definition: ProviderDefinition
+  readonly setting: ProviderSetting | undefined
+  readonly keys: readonly KeySetting[]
+  readonly fingerprint: string
+}
+
 function build(
-  definition: ProviderDefinition,
-  setting: ProviderSetting | undefined,
-  fingerprint: string,
+  { definition, setting, keys, fingerprint }: BuildPlan,
   parts: ConfiguredProvidersParts,
   watch: DeadlineTimer,
   closingPredecessor: () => Promise<void> | undefined,
@@ -251,16 +295,26 @@ function build(
     setting?.server === undefined ? undefined : createServer(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
   const limits = { ...DEFAULT_LIMITS, ...parts.config.timeouts, ...setting?.timeouts }
-  const keys = keysFor(definition.id, setting, parts.config)
+  const isMother = definition.quirks?.speaksCascade === true
+  const isHere = server !== undefined || isLocalUrl(parseBaseUrl(baseUrl))
+  const proxy = proxyFor(parseBaseUrl(baseUrl), parts.config.networkProxy, setting?.proxy)
   const common = {
     definition,
     keys,
-    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
-    isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
+    upstream: upstreamAt(
+      parseBaseUrl(baseUrl),
+      { ...limits, fingerprint: definition.fingerprint },
+      parts,
+      proxy,
+    ),
+    proxy: proxy?.shown,
+    // A mother on this host sends requests on to others.
+    isLocal: !isMother && isHere,
+    isOnHost: isMother && isHere,
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
   }
-  const provider = openAiProvider({
+  const provider = createProvider({
     ...common,
     health: parts.health,
     limits,
@@ -274,11 +328,14 @@ function build(
 /** Only the connect timeout is enforced here; timeouts for silence are enforced by the dispatcher. */
 function upstreamAt(
   base: BaseUrl,
-  { connectMs }: TimeLimits,
+  { connectMs, fingerprint }: Pick<TimeLimits, 'connectMs'> & Pick<ProviderDefinition, 'fingerprint'>,
   { config, clock }: ConfiguredProvidersParts,
+  proxy: ProxyAddress | undefined,
 ): Upstream {
-  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
-  return http1Upstream(base, { clock, timeouts: { connectMs } })
+  // Only our own client can pin a certificate.
+  if (config.httpClient === 'undici' && fingerprint === undefined)
+    return undiciUpstream(base, { connectMs }, proxy)
+  return http1Upstream(base, { clock, timeouts: { connectMs }, tls: { fingerprint }, proxy })
 }
 
 function createServer(name: string, setting: ServerSetting, parts: ConfiguredProvidersParts): ManagedServer {

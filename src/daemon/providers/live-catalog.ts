@@ -2,9 +2,10 @@ import { Current } from '../../base/current.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Catalog, Model } from '../../catalog/catalog.ts'
 import { discoveredModels, listedModelCount } from '../../catalog/sources/discovered-models.ts'
-import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
+import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
 import type { ListedModel } from '../../catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../catalog/sources/with-listing.ts'
+import { withMothers, type MotherListing } from '../../catalog/sources/mother-models.ts'
 import { withModels, withPriorities } from '../../catalog/sources/merge.ts'
 
 /** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
@@ -22,19 +23,21 @@ export interface LiveCatalog {
   listedCount(): number
   /** Replaces the models of a provider's own list. Returns how many it has; throws `upstream-failed` for one that is no list. */
   setDiscovered(provider: string, list: unknown): number
+  /** Replaces the models of all mothers. */
+  setMothers(listings: readonly MotherListing[]): void
   /** Reports a models file that was refused. */
   setProblem(message: string): void
   /** Overrides the file's priority of all endpoints of these providers. */
   setPriorities(priorities: ReadonlyMap<string, number>): void
 }
 
-/** Reads the file, adds `added` to it, and calls `onChange` after every change of the catalog. Throws what is wrong with the file. */
+/** The file with `added`; calls `onChange` after every change of the catalog. */
 export function createLiveCatalog(
-  path: string,
+  file: ModelsFile,
   added: readonly Model[],
   onChange: () => void = () => undefined,
 ): LiveCatalog {
-  return new MergedCatalog(readModelsFile(path), added, onChange)
+  return new MergedCatalog(file, added, onChange)
 }
 
 class MergedCatalog implements LiveCatalog {
@@ -45,6 +48,7 @@ class MergedCatalog implements LiveCatalog {
   /** The raw model lists by provider. */
   #discovered: ReadonlyMap<string, unknown> = new Map()
   #priorities: ReadonlyMap<string, number> = new Map()
+  #mothers: readonly MotherListing[] = []
   #problems: readonly string[] = []
   readonly #catalog: Current<Catalog>
   readonly catalog: () => Catalog
@@ -93,6 +97,11 @@ class MergedCatalog implements LiveCatalog {
     return count
   }
 
+  setMothers(listings: readonly MotherListing[]): void {
+    this.#mothers = listings
+    this.#rebuild()
+  }
+
   setProblem(message: string): void {
     this.#problems = [message]
   }
@@ -112,7 +121,8 @@ class MergedCatalog implements LiveCatalog {
     const discovered = [...this.#discovered].flatMap(([provider, list]) =>
       discoveredModels(provider, list, known),
     )
-    const catalog = withPriorities(withModels(known, discovered), this.#priorities)
+    const offered = withMothers(withModels(known, discovered), this.#mothers)
+    const catalog = withPriorities(offered, this.#priorities)
     const passThrough = [...this.#file.providers.values()].filter(({ models }) => models === 'any')
     if (passThrough.length === 0) return catalog
     return Object.freeze({ ...catalog, passThrough: new Set(passThrough.map(({ name }) => name)) })

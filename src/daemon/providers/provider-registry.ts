@@ -6,12 +6,14 @@ import { losesMost } from '../../files/loses-most.ts'
 import type { ModelLists } from '../../catalog/model-lists.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
-import { readModelsFileInThread } from '../../catalog/models-file/parse-in-thread.ts'
+import { readFirstModelsFile, readModelsFileInThread } from '../../catalog/models-file/parse-in-thread.ts'
 import { watchModelsFile } from '../../catalog/models-file/watch-models-file.ts'
 import type { Config } from '../../config/config.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import { startMockProvider } from '../../local-models/mock/mock-provider.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
+import type { MotherListing } from '../../catalog/sources/mother-models.ts'
+import type { MotherProvider } from '../../cascade/mothers/mother-provider.ts'
 import type { ProviderSetting } from '../../catalog/provider-setting.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import type { DaemonLog } from '../log.ts'
@@ -39,6 +41,10 @@ export interface ProviderRegistry extends AsyncDisposable {
   reload(options?: { readonly mayLoseMost?: boolean }): Promise<readonly string[]>
   /** Overrides the models file's priority of all endpoints of these providers. */
   setPriorities(priorities: ReadonlyMap<string, number>): void
+  /** Replaces the brokers above this one; the models of those that are gone leave with them. */
+  setMothers(mothers: readonly MotherProvider[]): void
+  /** Replaces the models that the brokers above this one offer. */
+  setMotherModels(listings: readonly MotherListing[]): void
   /** Everything that a worker process needs to call the same providers for the same models. */
   state(): RegistryState
   /** Called after each change of the state. */
@@ -51,6 +57,8 @@ export interface RegistryState {
   readonly settings: ReadonlyMap<string, ProviderSetting>
   /** Providers that exist only on this host. */
   readonly builtIn: readonly ProviderDefinition[]
+  /** With their tokens, over a private channel. */
+  readonly mothers: readonly MotherProvider[]
   /** Whether the secrets file that is in use may have lost most of its variables. */
   readonly mayLoseMost: boolean
 }
@@ -69,8 +77,9 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   const { config, clock, log, socketFolder } = parts
   await using stack = new AsyncDisposableStack()
   const path = config.modelsConfigPath
+  const file = await readFirstModelsFile(path)
   const mockSocket = await openMockProvider(socketFolder, clock, stack)
-  const models = createLiveCatalog(path, mockProviderModels(), () => registry.onChange())
+  const models = createLiveCatalog(file, mockProviderModels(), () => registry.onChange())
   const builtIn = [mockProviderDefinition(mockSocket)]
   const providers = createConfiguredProviders({
     config,
@@ -88,6 +97,7 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   stack.adopt(watchModelsFile({ path, clock, ...modelsFile }), (watcher) => watcher.close())
   if (config.detectsLocalServers) void addDetectedServers(parts, models, providers, builtIn)
   const lists = openLists(parts, models, providers, stack)
+  let mothers: readonly MotherProvider[] = []
   const open = stack.move()
   let mayLoseMost = false
   const registry: ProviderRegistry = {
@@ -103,7 +113,19 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
       return pendingVariables
     },
     setPriorities: (priorities) => models.setPriorities(priorities),
-    state: () => ({ catalog: models.catalog(), settings: models.file().providers, builtIn, mayLoseMost }),
+    setMothers(next) {
+      providers.setMothers(next)
+      mothers = next
+      registry.onChange()
+    },
+    setMotherModels: (listings) => models.setMothers(listings),
+    state: () => ({
+      catalog: models.catalog(),
+      settings: models.file().providers,
+      builtIn,
+      mothers,
+      mayLoseMost,
+    }),
     onChange: () => undefined,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }

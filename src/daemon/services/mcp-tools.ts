@@ -28,6 +28,8 @@ export interface McpToolsParts {
   readonly limits: Limits
   /** Hands the caller of a tool to servers of ours. */
   readonly identity: CallerIdentity
+  /** Called when the policies of the MCP file have been replaced. */
+  readonly onPolicies: () => void
 }
 
 /** Reads the MCP file, if one is configured. Servers start when they are first used. A bad file is reported and starts none. */
@@ -57,7 +59,7 @@ async function openConfigured(parts: McpToolsParts, configPath: string): Promise
 }
 
 async function loadGateway(
-  { config, environment, clock, log, ledger, limits, identity }: McpToolsParts,
+  { config, environment, clock, log, ledger, limits, identity, onPolicies }: McpToolsParts,
   { configPath, problem }: { readonly configPath?: string; readonly problem?: string } = {},
 ): Promise<McpGateway> {
   const [{ createMcpGateway }, { createPinFile }] = await Promise.all([
@@ -74,6 +76,7 @@ async function loadGateway(
     log,
     meter: createToolMeter({ ledger, limits, log }),
     identity,
+    onPolicies,
     // A file of its own: with that of `hero_aibroker_services` each would overwrite the other's approvals.
     pinStore: problem === undefined ? createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')) : undefined,
   })

@@ -3,6 +3,8 @@ import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { openReports, type Reports } from '../../ledger/reports/reports.ts'
+import { createRefusedRequests, type RefusedRequests } from '../../ledger/usage/refused-requests.ts'
+import { Leases } from '../../limits/leases/leases.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
 import { reading } from '../../store/damage/damage.ts'
@@ -17,6 +19,8 @@ export interface DaemonAccounting {
   readonly reports: Reports
   readonly limitStore: LimitStore
   readonly limits: Limits
+  readonly leases: Leases
+  readonly refused: RefusedRequests
   readonly tokenCounter: TokenCounter
   /** Seeded with the latest entries of the ledger. */
   readonly endpointStats: EndpointStats
@@ -39,6 +43,10 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   )
   const limitStore = reading(store.path, () => openLimitStore(store, clock))
   const limits = createLimits({ rules: limitStore, ledger, clock })
+  const leases = stack.adopt(
+    reading(store.path, () => new Leases({ store, ledger, limits, clock })),
+    (open) => open.close(),
+  )
   const stopClearing = startRowRetention({ ledger, clock, keepDays: config.keepDays }, (error) =>
     log.error({ err: error }, 'old rows of the ledger could not be deleted'),
   )
@@ -48,6 +56,8 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
   seed(endpointStats, ledger, instance)
+  const refused = reading(store.path, () => createRefusedRequests(store, clock))
+  stack.defer(() => refused.flush())
   const reports = stack.use(
     openReports({
       path: join(config.dataDir, 'reports.db'),
@@ -55,7 +65,7 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
       whenWritten: () => ledger.whenWritten(),
     }),
   )
-  return { ledger, reports, limitStore, limits, tokenCounter, endpointStats }
+  return { ledger, reports, limitStore, limits, leases, refused, tokenCounter, endpointStats }
 }
 
 /** A convenience: without it the first requests choose an endpoint without statistics. */

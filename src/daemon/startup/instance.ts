@@ -1,6 +1,6 @@
+import { statSync } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
-import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { DrainTimer } from '../../runtime/drain-timer.ts'
 import { lockInstance } from '../../runtime/instance-lock.ts'
 import { createLogBuffer, type LogBuffer } from '../../runtime/log-buffer.ts'
@@ -33,9 +33,22 @@ export async function openInstance(
   const startedAt = clock.monotonic()
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
+  warnOfOpenFolder(sockets.folder, log)
+  if (process.pid === 1) log.warn({}, ORPHANS_STAY)
   const warnings = createWarnings({ clock, log })
-  for (const problem of ineffectiveSettings(config)) log.warn({}, problem)
   stack.defer(watchOpenFiles(warnings, clock))
   const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }
+}
+
+/** Node waits for its own children only, so nothing collects the orphans that a system hands to process 1. */
+const ORPHANS_STAY =
+  'this is process 1, which does not collect the ended processes of others, such as what an MCP server leaves behind: start the container with an init (docker run --init, or “init: true” in a compose file)'
+
+const OTHERS_MAY_WRITE = 0o002
+
+/** The rights of the socket folder are the operator's to set; these let others replace the sockets. */
+function warnOfOpenFolder(folder: string, log: DaemonLog): void {
+  if ((statSync(folder).mode & OTHERS_MAY_WRITE) === 0) return
+  log.warn({ folder }, 'every user of this machine may replace the sockets in this folder: chmod o-w it')
 }

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
-import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
 import { createReportMarks, type ReportMarks } from '../../server/rpc/calls/request-filter.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
 import type { McpTools } from '../services/mcp-tools.ts'
+import { reconcileParts } from '../cascade/charges.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
@@ -98,7 +98,8 @@ export async function reloadConfiguration(
     providers.registry.reload(options).catch((error: unknown) => asBrokerError(error)),
     services.tools.configured?.reloadConfig(options),
   ])
-  await broadcast.registrySent()
+  providers.mothers.reload()
+  await Promise.all([broadcast.registrySent(), broadcast.send('tool-policies')])
   if (!(reloaded instanceof BrokerError) && toolProblem === undefined) return reloaded
   if (!(reloaded instanceof BrokerError)) throw new BrokerError('bad-request', toolProblem ?? '')
   if (toolProblem === undefined) throw reloaded
@@ -106,11 +107,12 @@ export async function reloadConfiguration(
 }
 
 /** The current state of each topic that workers need. */
-function workerState({ storage, accounting, providers }: BuiltDaemon): WorkerPoolParts['state'] {
+function workerState({ storage, accounting, providers, services }: BuiltDaemon): WorkerPoolParts['state'] {
   return {
     registry: () => providers.registry.state(),
     rules: () => accounting.limitStore.list(),
     tokens: () => storage.tokens.stored(),
+    'tool-policies': () => services.tools.configured?.policies ?? [],
   }
 }
 
@@ -138,13 +140,17 @@ function createHandlers(
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
+    mothers: providers.mothers,
+    leases: accounting.leases,
+    settingsStore: { location: providers.settings.store.location, accept: providers.settings.accept },
+    reconciling: reconcileParts(accounting.ledger, providers),
     sockets: [sockets.rest, sockets.rpc, sockets.web],
     ...listeners,
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
     hostWarnings: () => [
-      ...ineffectiveSettings(config),
+      ...[providers.settings.notice()].filter((notice) => notice !== undefined),
       ...warnings.current(),
       ...toolWarnings(services.tools),
     ],

@@ -1,8 +1,14 @@
-import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
+import {
+  createProviderPriorities,
+  type ProviderPriorities,
+} from '../../store/settings/provider-priorities.ts'
+import { openMothers, type Mothers } from '../../cascade/mothers/mothers.ts'
+import { BrokerError } from '../../base/errors.ts'
 import { startHealthProbes } from '../../providers/checks/health-probes.ts'
 import { createHealthRegistry, type HealthRegistry } from '../../providers/health/endpoint-health.ts'
-import { reading } from '../../store/damage/damage.ts'
-import type { Store } from '../../store/store.ts'
+import { damagedDatabase } from '../../store/damage/damage.ts'
+import type { SettingsStore } from '../../store/settings/settings-store.ts'
+import { openSettings, type OpenSettings } from '../cascade/settings.ts'
 import { openProviderRegistry, type ProviderRegistry } from '../providers/provider-registry.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonInstance } from './instance.ts'
@@ -12,6 +18,10 @@ export interface DaemonProviders {
   readonly registry: ProviderRegistry
   readonly health: HealthRegistry
   readonly priorities: ProviderPriorities
+  /** The brokers above this one. */
+  readonly mothers: Mothers
+  /** Where both are kept. */
+  readonly settings: OpenSettings
 }
 
 /** Step 3: sets up the providers and their models, and starts the health probes. Throws what is wrong with the models file. */
@@ -31,16 +41,47 @@ export async function openProviders(
     stack.defer(
       startHealthProbes({ providers: () => registry.providers(), health, clock, intervalMs: everyMs }),
     )
-  return { registry, health, priorities: livePriorities(store, registry, broadcast) }
+  const settings = await openSettings(config, store)
+  stack.defer(() => settings.store.close())
+  const notice = settings.notice()
+  if (notice !== undefined) log.warn({}, notice)
+  const priorities = await livePriorities(settings.store, registry, broadcast)
+  const mothers = await liveMothers(settings.store, registry, instance)
+  stack.defer(() => mothers.close())
+  return { registry, health, priorities, mothers, settings }
 }
 
+function liveMothers(
+  settings: SettingsStore,
+  registry: ProviderRegistry,
+  { config, clock, log }: DaemonInstance,
+): Promise<Mothers> {
+  return openMothers({
+    settings,
+    clock,
+    log,
+    tokenIn: (variable) => config.keysOf('mother', variable)[0],
+    fetchModels: (id) => {
+      const fetched = registry.providers().get(id)?.getJson?.(MOTHER_MODELS)
+      return fetched ?? Promise.reject(new BrokerError('unreachable', `${id} is not set up`))
+    },
+    onProviders: (providers) => registry.setMothers(providers),
+    onModels: (listings) => registry.setMotherModels(listings),
+  })
+}
+
+/** Every kind of model. */
+const MOTHER_MODELS = '/models?output_modalities=all'
+
 /** A priority that an administrator sets is stored and takes effect at once, in every process. */
-function livePriorities(
-  store: Store,
+async function livePriorities(
+  settings: SettingsStore,
   registry: ProviderRegistry,
   broadcast: WorkerBroadcast,
-): ProviderPriorities {
-  const priorities = reading(store.path, () => createProviderPriorities(store))
+): Promise<ProviderPriorities> {
+  const priorities = await createProviderPriorities(settings).catch((error: unknown) => {
+    throw damagedDatabase(settings.location, error)
+  })
   registry.setPriorities(priorities.all())
   return {
     all: () => priorities.all(),

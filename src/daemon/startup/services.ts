@@ -15,6 +15,8 @@ import type {
   InferenceServices,
   ReplayServices,
 } from '../../inference/services/services.ts'
+import { resolveCharges } from '../cascade/charges.ts'
+import { cascadeServices } from '../cascade/cascade-services.ts'
 import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
@@ -23,6 +25,7 @@ import { withMetrics } from '../../telemetry/record-settlement.ts'
 import { reading } from '../../store/damage/damage.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
+import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
@@ -41,10 +44,12 @@ export interface DaemonServices {
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
-  { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
-  { registry, health }: DaemonProviders,
+  { ledger, limits, leases, refused, tokenCounter, endpointStats }: DaemonAccounting,
+  providers: DaemonProviders,
+  broadcast: WorkerBroadcast,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
+  const { registry, health } = providers
   const metrics = createMetrics(clock)
   const tools = stack.use(
     await openMcpTools({
@@ -55,10 +60,12 @@ export async function buildServices(
       ledger,
       limits,
       identity: createCallerIdentity({ credentials: callerCredentials, socketFolder: sockets.folder }),
+      onPolicies: () => void broadcast.send('tool-policies'),
     }),
   )
   const { configured } = tools
-  const accounting = new LocalAccounting(limits, ledger)
+  const accounting = new LocalAccounting(limits, ledger, leases)
+  resolveCharges(instance, ledger, providers)
   const inference: InferenceServices = {
     catalog: registry.catalog,
     providers: registry.providers,
@@ -69,6 +76,7 @@ export async function buildServices(
       warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED),
     ),
     accounting,
+    refusals: refused,
     health,
     inFlight: createInFlight(),
     upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
@@ -77,11 +85,12 @@ export async function buildServices(
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
+    cascade: cascadeServices(config),
     attribution: config.attribution,
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
   return {
-    admin: { ...inference, ledger, limits, modelLists: registry.lists, health, tools: configured },
+    admin: { ...inference, ledger, limits, refused, modelLists: registry.lists, health, tools: configured },
     http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests), uploads: uploadsOf(config) },
     replay: {
       idempotency: reading(store.path, () =>

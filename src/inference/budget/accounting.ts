@@ -9,8 +9,11 @@ import type { RequestContext, InferenceRequest } from '../request/inference-requ
 
 /** The limits and the ledger as inference uses them: in the primary they are there, a worker sends messages to them. */
 export interface Accounting {
-  /** The allowed models and providers of a caller. A request must comply with every one. */
-  restrictionsFor(caller: Caller): readonly Restriction[]
+  /**
+   * The allowed models and providers of a caller, and of the lease that a request is charged under. It must comply with every
+   * one. Throws `over-budget` for a lease that has ended.
+   */
+  restrictionsFor(caller: Caller, lease?: string): readonly Restriction[]
   /**
    * Begins to account for a request. Accounting in another process reserves its cost now, and what is returned answers for
    * this one request from what it learned. Throws what that process throws.

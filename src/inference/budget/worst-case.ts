@@ -5,7 +5,7 @@ import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { ResponseTokens } from '../../limits/response-tokens.ts'
 import type { InferenceKind, InferenceRequest } from '../request/inference-request.ts'
-import { maxMediumTokens, mediaIn, type Medium } from '../usage/prompt-media.ts'
+import { maxMediumTokens, mediaIn, type Medium } from '../usage/media/prompt-media.ts'
 import { imagesIn, maxTextTokens } from '../usage/prompt-text.ts'
 
 /** Assumed length of a response, in tokens, where neither the caller nor the catalog bounds it. */

@@ -1,11 +1,12 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { Caller } from '../../auth/caller.ts'
+import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { ExclusionLog } from '../../routing/endpoint-candidate.ts'
 import type { Plan, RouteQuery } from '../../routing/route.ts'
 import { NO_PREFERENCES } from '../../wire/openai/provider-preferences.ts'
 import type { RequestContext } from '../request/inference-request.ts'
 import { explainExclusion } from '../services/access-policy.ts'
-import { routingInput, type InferenceServices } from '../services/services.ts'
+import { restrictionsOn, routingInput, type InferenceServices } from '../services/services.ts'
 import { withNoAttempts } from '../execution/openrouter-metadata.ts'
 
 /** The candidates of a request. Throws what routing throws, with the routing metadata where the caller wants it. */
@@ -15,7 +16,7 @@ export function selectCandidates(
   services: InferenceServices,
 ): Plan {
   try {
-    return selectFor(query, context.caller, services)
+    return selectFor(query, context.caller, services, { hop: context.hop })
   } catch (error) {
     throw error instanceof BrokerError ? withNoAttempts(error, context, query.requested.model) : error
   }
@@ -26,15 +27,26 @@ export function selectFor(
   query: RouteQuery,
   caller: Caller,
   services: InferenceServices,
-  excluded?: ExclusionLog,
+  { excluded, hop }: { readonly excluded?: ExclusionLog; readonly hop?: Hop | undefined } = {},
 ): Plan {
   try {
-    const plan = services.route(query, routingInput(services, caller), excluded)
+    const plan = services.route(query, routingInput(services, caller, hop), excluded)
     if (query.requested.preferences !== NO_PREFERENCES) prefetchRouterEndpoints(plan, services)
     return plan
   } catch (error) {
-    throw explainExclusion(error, services.accounting.restrictionsFor(caller), services.providers())
+    const restrictions = restrictionsOn(services.accounting, caller, hop)
+    throw explainExclusion(explainHops(error, hop), restrictions, services.providers())
   }
+}
+
+/** A request that may pass no further broker lacks the endpoints of mothers: that is the reason where none is left. */
+function explainHops(error: unknown, hop: Hop | undefined): unknown {
+  if (hop?.hopsLeft !== 0 || !(error instanceof BrokerError) || error.code !== 'none-fits') return error
+  return new BrokerError(
+    'cascade-loop',
+    `${error.message} (after the brokers ${hop.path.join(' → ')} it may pass no further one)`,
+    { cause: error },
+  )
 }
 
 /** A request with provider preferences is likely to be followed by another, which needs to know the endpoints behind a router: they are fetched now. */

@@ -6,7 +6,7 @@ import type { JsonBody } from '../../wire/json/json-body.ts'
 import { estimateUsage } from './estimate-usage.ts'
 import { maxAttemptUsage, type GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { Meter, UsageCeiling, UsageReading } from '../usage/usage-meter.ts'
-import { reconcileEstimate, reconcileCost, type CostInput } from './reconcile-cost.ts'
+import { bindingCost, reconcileEstimate, reconcileCost, type CostInput } from './reconcile-cost.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** An attempt as far as its cost is concerned. */
@@ -24,6 +24,12 @@ export interface ChargingAttempt {
   readonly isCut: boolean
   /** It was closed while the provider may go on billing. */
   readonly isAbandoned: boolean
+  /** It is an attempt at a broker above, whose figure is what we owe, whatever our price makes of it. */
+  readonly isAtMother?: boolean | undefined
+  /** What that broker states that it cost, once it was asked after the end. */
+  readonly charge?: AttemptCost | undefined
+  /** Asks that broker. Resolves with or without a charge, and never rejects. */
+  learnCharge?(): Promise<void>
 }
 
 /** The cost of one response, or of all parts of one that several endpoints gave. */
@@ -37,15 +43,23 @@ export function settledCostOf(
   attempt: ChargingAttempt,
   counter: TokenCounter | undefined,
 ): AttemptCost | Promise<AttemptCost> {
-  const { endpoint, meter, body } = attempt
+  const { endpoint, meter, body, charge } = attempt
+  if (charge !== undefined) return charge
   if (isUsageKnown(attempt)) return costAt(meter.read(), attempt)
   const sent = { body, model: endpoint.modelId }
   return estimateUsage(meter, ceilingOf(attempt), sent, counter).then((reading) => costAt(reading, attempt))
 }
 
 /** Whether the provider has reported all that it will bill. A running total is less where the response was cut. */
-export function isUsageKnown({ meter, isCut }: ChargingAttempt): boolean {
-  return meter.reported !== undefined && (!isCut || meter.isReportFinal)
+export function isUsageKnown({ meter, isCut, charge }: ChargingAttempt): boolean {
+  return charge !== undefined || (meter.reported !== undefined && (!isCut || meter.isReportFinal))
+}
+
+/** Whether a mother has to be asked what an attempt cost: she has not said it, or only within bounds. */
+export function lacksCharge(attempt: ChargingAttempt): boolean {
+  if (attempt.isAtMother !== true || attempt.isUnsent || attempt.charge !== undefined) return false
+  const { meter } = attempt
+  return !isUsageKnown(attempt) || meter.charged === undefined || meter.chargedBounds !== undefined
 }
 
 function costAt(reading: UsageReading, attempt: ChargingAttempt): AttemptCost {
@@ -56,15 +70,21 @@ function costAt(reading: UsageReading, attempt: ChargingAttempt): AttemptCost {
   const chargedBounds = reportsCost ? meter.chargedBounds : undefined
   const fee = reportsCost ? meter.fee : undefined
   const input: CostInput = { reading, price, charged, chargedBounds, fee }
-  const costs = meter.isEstimate ? reconcileEstimate(input) : reconcileCost(input)
+  const costs = costsOf(input, attempt)
   const { cost, costLow, costHigh, costSource, upstreamCost, flag = reading.problem } = costs
   const countSource = isAbandoned && !isUsageKnown(attempt) ? 'bounded' : reading.countSource
   return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }
 
+function costsOf(input: CostInput, { meter, isAtMother }: ChargingAttempt): ReturnType<typeof reconcileCost> {
+  if (isAtMother === true && input.charged !== undefined) return bindingCost(input)
+  return meter.isEstimate ? reconcileEstimate(input) : reconcileCost(input)
+}
+
 /** The cost of one attempt as far as its usage is known now. */
 export function costSoFar(attempt: ChargingAttempt): AttemptCost {
-  const { meter } = attempt
+  const { meter, charge } = attempt
+  if (charge !== undefined) return charge
   return costAt(isUsageKnown(attempt) ? meter.read() : meter.bounds(ceilingOf(attempt)), attempt)
 }
 

@@ -33,6 +33,17 @@ export function reconcileCost(input: CostInput): Costs {
   return withinCharge(costsOf(input), input.chargedBounds)
 }
 
+/** What a broker above charges is what we owe, within the bounds that it states. */
+export function bindingCost({ charged, chargedBounds }: CostInput): Costs {
+  return {
+    cost: charged,
+    costLow: chargedBounds?.low,
+    costHigh: chargedBounds?.high,
+    costSource: charged === undefined ? 'none' : 'upstream',
+    upstreamCost: charged,
+  }
+}
+
 /** Widens the bounds by those of the charge. What is charged at least is the cost, if ours is less. */
 function withinCharge(costs: Costs, charge: ChargeBounds | undefined): Costs {
   if (charge === undefined) return costs

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import type { OutgoingHop } from '../../cascade/hop/outgoing-hop.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
@@ -32,6 +33,8 @@ export interface AttemptContext {
   readonly deadlineAt: number
   /** Only kept where a broken stream may be resumed. */
   readonly delivered: DeliveredText | undefined
+  /** What is told to brokers above; absent where none is a candidate. */
+  readonly hop?: OutgoingHop | undefined
   /** Called before the caller gets the first chunk; only where a second attempt may run beside this one. */
   readonly onBegin?: (() => void) | undefined
 }

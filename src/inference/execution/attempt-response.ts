@@ -9,8 +9,8 @@ import { tokenCapAt } from '../budget/token-cap.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import type { ResponseSource } from '../response/response-sink.ts'
 import { boundsJson } from '../response/cost-json.ts'
-import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
-import { isObject } from '../../wire/json/json-body.ts'
+import type { ResponseInfo } from '../response/response-formatter.ts'
+import { OPENROUTER_RESPONSES, type ResponseShape } from '../response/response-shape.ts'
 import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -35,6 +35,10 @@ export class AttemptFacts implements ResponseInfo {
 
   get id(): string {
     return this.#shared.sink.id
+  }
+
+  get shape(): ResponseShape {
+    return shapeFor(this.#shared)
   }
 
   get created(): number {
@@ -80,7 +84,20 @@ export class AttemptFacts implements ResponseInfo {
       ...boundsJson(record.maxCostSoFar()),
       ...(this.#isEstimate ? { estimated: true } : {}),
       ...(limited === undefined ? {} : { limited }),
+      ...this.#place(),
       ...note,
+    }
+  }
+
+  /** Where it was answered and what held there, for a request that came from a broker below. */
+  #place(): object {
+    const { context, hop } = this.#shared
+    if (context.hop === undefined || hop === undefined) return {}
+    const { brokerId, policy } = hop
+    return {
+      broker: brokerId,
+      path: [...context.hop.path, brokerId],
+      ...(policy === undefined ? {} : { policy }),
     }
   }
 
@@ -97,11 +114,16 @@ export class AttemptFacts implements ResponseInfo {
       record.attempts.length === 0 &&
       !this.#isEstimate &&
       request.compressed === undefined &&
+      this.#shared.context.hop === undefined &&
       tokenCapAt(this.#shared, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())
   }
+}
+
+export function shapeFor({ context }: AttemptContext): ResponseShape {
+  return context.shape ?? OPENROUTER_RESPONSES
 }
 
 /** The last chunk of a response that ends because the budget affords no more, as from a model that reached its maximum length. */
@@ -122,21 +144,9 @@ export function lastChunkOf(
   } as ChatChunk
 }
 
-/**
- * Passes a response of another broker on as it is, unless other attempts here may have to be paid, too: then the bounds of
- * all of them replace its own.
- */
-export function verbatimWithBounds(record: RequestRecord): ResponseFormatter {
-  const pass = (json: string, response: ChatChunk): string => {
-    if (!record.mayOweOthers) return json
-    const envelope = isObject(response.x_aibroker) ? response.x_aibroker : {}
-    return JSON.stringify({ ...response, x_aibroker: { ...envelope, ...boundsJson(record.maxCostSoFar()) } })
-  }
-  return {
-    formatResponse: pass,
-    formatChunk: (json, chunk) => (isObject(chunk.usage) ? pass(json, chunk) : json),
-    finalChunk: () => undefined,
-  }
+/** The bounds of all attempts, where another broker's response cannot know them; see `verbatimFormatter`. */
+export function boundsBesides(record: RequestRecord): () => object | undefined {
+  return () => (record.mayOweOthers ? boundsJson(record.maxCostSoFar()) : undefined)
 }
 
 /** The legacy `x_aibroker` object: the endpoint that responded, those that were tried before, and the cost. */

@@ -1,21 +1,24 @@
 import { isUnbilled } from '../../providers/errors/unbilled.ts'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
+import { awaitOutcome } from '../../cascade/hop/outcome.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
 import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { GrantedRequest } from '../budget/affordable-candidates.ts'
 import { tokenCapAt } from '../budget/token-cap.ts'
-import type { ChargingAttempt } from '../cost/attempt-cost.ts'
+import type { AttemptCost, ChargingAttempt } from '../cost/attempt-cost.ts'
+import { chargeOf } from '../cost/mother-charge.ts'
 import { capMaxTokens } from '../request/derived-body.ts'
 import type { BatchResponseHandler } from '../request/embedding-batches.ts'
 import type { ResponseFormatter } from '../response/response-formatter.ts'
+import { verbatimFormatter } from '../response/formats/verbatim-response.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
 import type { Meter } from '../usage/usage-meter.ts'
 import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
-import { AttemptFacts, lastChunkOf, verbatimWithBounds } from './attempt-response.ts'
-import { CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
+import { AttemptFacts, boundsBesides, lastChunkOf, shapeFor } from './attempt-response.ts'
+import { AT_MOTHER, CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
 import type { RestOfStream } from './recovery/resumed-stream.ts'
 import type { Resumption } from './recovery/resumption.ts'
 
@@ -56,6 +59,9 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #isCovering = false
   /** The money of the caller's budgets is gone: the response ends with its next text. */
   #isUsedUp = false
+  /** The id by which a broker above knows this attempt. */
+  #hopId: string | undefined
+  #charge: AttemptCost | undefined
 
   constructor(shared: AttemptContext, endpoint: Endpoint, resumption?: Resumption) {
     const { request, record, providers } = shared
@@ -83,7 +89,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const { displayName } = this.#provider
     const isResumption = this.#resumption !== undefined
     if (this.#isVerbatim && this.#shared.request.kind.formatsRouters !== true)
-      return verbatimWithBounds(this.#shared.record)
+      return verbatimFormatter(shapeFor(this.#shared), boundsBesides(this.#shared.record))
     const facts = new AttemptFacts(this, this.#shared, displayName, isResumption)
     return this.#shared.request.kind.createFormatter(facts)
   }
@@ -112,19 +118,31 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   #providerCall(): ProviderRequest {
     const { request, context, deadlineAt } = this.#shared
+    const hasAlternative = this.#hasAlternative()
     const ofRouters = this.#provider.speaksOpenRouter ? request.forRouters : undefined
     return {
       route: ofRouters?.route ?? request.kind.route,
       body: ofRouters === undefined ? this.body : this.#capped(ofRouters.body),
       modelId: this.endpoint.modelId,
       stream: request.stream,
+      maxOutputTokens: this.endpoint.maxOutputTokens,
       isReasoningModel: request.kind.reasons(this.endpoint),
-      hasAlternative: this.#hasAlternative(),
+      hasAlternative,
       deadlineAt,
       referer: context.referer,
       title: context.title,
       headers: context.headers,
+      hopHeaders: this.isAtMother ? this.#hopHeaders(hasAlternative) : undefined,
     }
+  }
+
+  #hopHeaders(hasAlternative: boolean): readonly string[] | undefined {
+    const { hop, record, deadlineAt, clock } = this.#shared
+    const timeLeftMs = deadlineAt - clock.monotonic()
+    const next = hop?.next(this.endpoint.provider, timeLeftMs, hasAlternative)
+    this.#hopId = next?.id
+    record.add(AT_MOTHER)
+    return next?.headers
   }
 
   /** Whether another endpoint that was not tried can respond now. */
@@ -364,6 +382,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const { id } = this.endpoint
     const { attempts } = record
     sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
+    const leftOut = this.#call?.leftOut
+    if (leftOut !== undefined) sink.setLeftOut?.(leftOut)
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
     this.#heldBack = []
@@ -391,6 +411,21 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   get reportsCost(): boolean {
     const { speaksOpenRouter, usageShape } = this.#provider
     return speaksOpenRouter || usageShape?.charge !== undefined
+  }
+
+  get isAtMother(): boolean {
+    return this.#provider.isMother === true
+  }
+
+  get charge(): AttemptCost | undefined {
+    return this.#charge
+  }
+
+  async learnCharge(): Promise<void> {
+    const { getJson } = this.#provider
+    if (this.#hopId === undefined || getJson === undefined) return
+    const outcome = await awaitOutcome(getJson, this.#hopId, this.#shared.clock)
+    if (outcome !== undefined) this.#charge = chargeOf(outcome)
   }
 
   get granted(): GrantedRequest {

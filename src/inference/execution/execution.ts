@@ -1,6 +1,10 @@
 // The life of one request: select, reserve, attempt, settle.
-import { asBrokerError, BrokerError } from '../../base/errors.ts'
+import { asBrokerError, BrokerError, withDetails } from '../../base/errors.ts'
 import { isPending } from '../../base/pending.ts'
+import { AttemptBudget } from '../../cascade/hop/attempt-budget.ts'
+import { TRACE_HEADER } from '../../cascade/hop/hop-headers.ts'
+import { OutgoingHop } from '../../cascade/hop/outgoing-hop.ts'
+import { policyOf } from '../../cascade/hop/policy.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
 import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
@@ -10,14 +14,16 @@ import { tokensUsed, type ResponseTokens } from '../../limits/response-tokens.ts
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgePolicyFor, type HedgePolicy } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
+import { countRefusal } from '../admission/refusal-counter.ts'
 import type { RequestAccounting } from '../budget/accounting.ts'
 import { affordableCandidates, type Grant } from '../budget/affordable-candidates.ts'
 import { budgetWaitMs, isHeldMoney } from '../budget/held-money.ts'
 import { withCapHeader } from '../budget/token-cap.ts'
 import { maxResponseTokens } from '../budget/worst-case.ts'
+import { cascadeLinkOf, isAtMother } from '../request/cascade-link.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
-import type { InferenceServices } from '../services/services.ts'
+import { restrictionsOn, type InferenceServices } from '../services/services.ts'
 import { usualPromptTokens } from '../usage/prompt-text.ts'
 import { Attempt } from './attempt.ts'
 import { readinessAt, type AttemptContext } from './attempt-context.ts'
@@ -80,7 +86,7 @@ export class Execution implements Stoppable {
     this.#services = services
     this.#catalog = services.catalog()
     this.#record = new RequestRecord(clock, this.#catalog.version)
-    this.#deadlineAt = clock.monotonic() + timeLimits.wholeMs
+    this.#deadlineAt = clock.monotonic() + Math.min(timeLimits.wholeMs, context.hop?.deadlineMs ?? Infinity)
     this.#estimatedTokens = usualPromptTokens(request.body)
   }
 
@@ -107,11 +113,17 @@ export class Execution implements Stoppable {
         this.#conclude(await this.#tryCandidates(grant.candidates))
       } catch (error) {
         this.#record.add({ type: 'request-failed', error: asBrokerError(error) })
-        throw error
+        throw this.#withAttempts(asBrokerError(error))
       } finally {
+        // The caller does not wait for what a broker above charges.
+        const mayTakeLong = this.#record.lacksCharges
         const settling = this.#settle()
-        if (settling instanceof Promise) await settling
+        if (mayTakeLong) this.#tokensUsed = undefined
+        else if (settling instanceof Promise) await settling
       }
+    } catch (error) {
+      if (this.#reservation === undefined) countRefusal(this.#services.refusals, this.#context.caller, error)
+      throw error
     } finally {
       inFlight.remove(this)
       this.#admission?.release(this.#tokensUsed)
@@ -176,6 +188,7 @@ export class Execution implements Stoppable {
       referer,
       title,
       group,
+      link: cascadeLinkOf(this.#request, this.#context),
     })
   }
 
@@ -192,8 +205,9 @@ export class Execution implements Stoppable {
     this.#sink.start(withCapHeader(headers, { grant, maxTokens }))
     const shared = this.#newContext(hold, { grant, reservation, maxTokens })
     this.#shared = shared
-    this.#mayHedge = mayHedge
-    if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
+    // Brokers of a cascade share one number of attempts.
+    this.#mayHedge = shared.hop === undefined ? mayHedge : false
+    if ((this.#mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
     if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, reservation)
   }
@@ -216,7 +230,29 @@ export class Execution implements Stoppable {
       created: Math.floor(startedAt / 1000),
       deadlineAt: this.#deadlineAt,
       delivered: this.#request.mayResume === true ? new DeliveredText() : undefined,
+      hop: this.#outgoingHop(),
     }
+  }
+
+  /** `undefined` for a request that neither comes from a broker nor may go to one. */
+  #outgoingHop(): OutgoingHop | undefined {
+    const { cascade } = this.#services
+    const { hop, caller, headers } = this.#context
+    if (cascade === undefined || (hop === undefined && !this.#request.candidates.some(isAtMother)))
+      return undefined
+    const { brokerId, maxAttempts } = cascade
+    const restrictions = restrictionsOn(this.#services.accounting, caller, hop)
+    const maxHops = Math.min(cascade.maxHops, ...restrictions.map((each) => each.maxHops ?? cascade.maxHops))
+    return new OutgoingHop({
+      brokerId,
+      maxHops,
+      policy: policyOf(restrictions),
+      hop,
+      caller,
+      requestId: this.#sink.id,
+      traceparent: headers?.[TRACE_HEADER],
+      budget: new AttemptBudget(Math.min(hop?.attempts ?? maxAttempts, maxAttempts)),
+    })
   }
 
   /**
@@ -227,6 +263,7 @@ export class Execution implements Stoppable {
     const history: AttemptFailure<Endpoint>[] = []
     const readiness = readinessAt(this.#services.providers)
     for (;;) {
+      if (this.#isOutOfAttempts) return outcomeOf(history)
       const step = nextStep({
         candidates,
         history,
@@ -234,10 +271,11 @@ export class Execution implements Stoppable {
         timeLeftMs: this.#timeLeftMs(),
         random: Math.random(),
       })
-      if (step.type === 'stop') return outcomeOf(history)
+      if (step.type === 'stop') return history.length === 0 ? this.#outOfTime() : outcomeOf(history)
       const { candidate, afterMs } = step
       if (afterMs > 0 && !(await this.#waitFor(afterMs))) return DISCONNECTED
       const outcome = await this.#attemptAt(candidate)
+      this.#countAttempt(candidate, outcome)
       if (outcome.type !== 'failed') return outcome
       const { error, isPartial, failures = [{ candidate, error }] } = outcome
       if (isPartial && isFinal(error)) return outcome
@@ -260,15 +298,39 @@ export class Execution implements Stoppable {
     const continues = (endpoint: Endpoint): boolean =>
       delivered.text !== '' && continuesFromPrefix(endpoint, this.#catalog, providers())
     const isSilent = failure.error.code === 'upstream-timeout'
-    while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
+    while (delivered.isRepeatable && this.#timeLeftMs() > 0 && !this.#isOutOfAttempts) {
       const next = nextRecovery({ candidates, broken, isSilent, tried, readiness, continues })
       if (next === undefined) break
       tried.push(next)
       const resumption = resumptionBy(next, this.#request.body, delivered.text, providers)
       const outcome = await this.#attemptAt(next.candidate, resumption)
+      this.#countAttempt(next.candidate, outcome)
       if (outcome.type !== 'failed' || isFinal(outcome.error)) return outcome
     }
     return failure
+  }
+
+  get #isOutOfAttempts(): boolean {
+    const budget = this.#shared?.hop?.budget
+    return budget !== undefined && budget.left <= 0
+  }
+
+  #outOfTime(): AttemptOutcome {
+    if (this.#timeLeftMs() > 0) return DISCONNECTED
+    const error = new BrokerError('upstream-timeout', 'the deadline of the request has passed')
+    return { type: 'failed', error, isPartial: false }
+  }
+
+  /** Counts a failed attempt where brokers of a cascade share the number of attempts. */
+  #countAttempt(endpoint: Endpoint, outcome: AttemptOutcome): void {
+    if (outcome.type === 'failed') this.#shared?.hop?.budget.spend(outcome.error, isAtMother(endpoint))
+  }
+
+  /** The error with the number of attempts that were made, for a broker below. */
+  #withAttempts(error: BrokerError): BrokerError {
+    const budget = this.#shared?.hop?.budget
+    if (budget === undefined || this.#context.hop === undefined) return error
+    return withDetails(error, { metadata: { ...error.details.metadata, attempts: budget.used } })
   }
 
   /** One attempt. When earlier ones may have to be paid, the hold is raised first, so that it covers all of them. */
@@ -323,7 +385,10 @@ export class Execution implements Stoppable {
     // A plain response is delivered as a whole, so that the caller has seen nothing of one that broke.
     if (!isPartial || !this.#request.stream) throw this.#routed(withEarlierErrors(error, this.#record))
     const owed = this.#record.mayOwe ? mayCost(error) : error
-    this.#sink.fail(this.#routed(owed), brokenResponse(this.#record, this.#services.providers()))
+    this.#sink.fail(
+      this.#withAttempts(this.#routed(owed)),
+      brokenResponse(this.#record, this.#services.providers()),
+    )
   }
 
   #routed(error: BrokerError): BrokerError {

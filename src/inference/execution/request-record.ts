@@ -1,16 +1,18 @@
 import type { Clock } from '../../base/clock.ts'
 import { isPending } from '../../base/pending.ts'
-import { ZERO } from '../../base/money.ts'
+import { ZERO, type Money } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { isUnbilled } from '../../providers/errors/unbilled.ts'
+import { costOf } from '../../ledger/cost.ts'
 import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../../ledger/types.ts'
 import {
   addAttemptCosts,
   addUndelivered,
   costSoFar,
   isUsageKnown,
+  lacksCharge,
   NO_COST,
   settledCostOf,
   type ChargingAttempt,
@@ -46,12 +48,15 @@ export type RequestEvent =
   | { readonly type: 'outrun'; readonly attempt: ChargingAttempt; readonly ms: number }
   | { readonly type: 'caller-left'; readonly attempt?: ChargingAttempt }
   | { readonly type: 'resumed' }
+  /** The attempt that begins is one at a broker above. */
+  | { readonly type: 'at-mother' }
   | { readonly type: 'request-failed'; readonly error: BrokerError }
 
 /** The events without data are the same objects for all requests. */
 export const STARTED: RequestEvent = { type: 'started' }
 export const FINISHED: RequestEvent = { type: 'finished' }
 export const RESUMED: RequestEvent = { type: 'resumed' }
+export const AT_MOTHER: RequestEvent = { type: 'at-mother' }
 /** The caller left between two attempts, or before the first. */
 export const CALLER_LEFT: RequestEvent = { type: 'caller-left' }
 
@@ -78,6 +83,8 @@ export class RequestRecord {
   #firstTokenMs: number | undefined
   #flag: string | undefined
   #started = 0
+  /** An attempt was sent to a broker above. */
+  #hasMother = false
 
   constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
@@ -136,6 +143,9 @@ export class RequestRecord {
         this.#status = 'cancelled'
         // An endpoint that was sent the request may bill for the prompt, although it hasn't responded.
         if (event.attempt?.isUnsent === false) this.#charge(event.attempt)
+        return
+      case 'at-mother':
+        this.#hasMother = true
         return
       case 'resumed':
         if (this.#broken !== undefined) this.#note(this.#broken, true)
@@ -220,9 +230,27 @@ export class RequestRecord {
     return this.#error ?? this.#errors.at(-1)
   }
 
-  /** At once, unless the tokens of a response without reported usage have to be counted. */
+  /** Brokers above have to be asked what attempts cost. */
+  get lacksCharges(): boolean {
+    return this.#hasMother && this.#charging.some(lacksCharge)
+  }
+
+  get #charging(): readonly ChargingAttempt[] {
+    return [...this.#parts, ...this.#silent, ...this.#outrun]
+  }
+
+  /**
+   * At once, unless the tokens of a response without reported usage have to be counted, or a broker above has to be asked what
+   * it charges.
+   */
   settlement(counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
+    if (!this.lacksCharges) return this.#settlementAfter(durationMs, counter)
+    const asked = this.#charging.filter(lacksCharge).map(async (attempt) => attempt.learnCharge?.())
+    return Promise.all(asked).then(() => this.#settlementAfter(durationMs, counter))
+  }
+
+  #settlementAfter(durationMs: number, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const parts = this.#settledParts(counter)
     return isPending(parts)
       ? parts.then((cost) => this.#settlementOf(this.#withUndelivered(cost), durationMs))
@@ -245,6 +273,7 @@ export class RequestRecord {
       costHigh: bill.costHigh,
       costSource: bill.costSource,
       upstreamCost: bill.upstreamCost,
+      listCost: this.#hasMother ? listCostOf(bill, responder?.endpoint) : undefined,
       flag: bill.flag ?? this.#flag ?? (this.#parts.length === 1 ? overlong(this.#parts[0]) : undefined),
       priceVersion: this.#priceVersion,
       finishReason: this.#status === 'exhausted' ? 'length' : responder?.meter.finishReason,
@@ -262,14 +291,14 @@ export class RequestRecord {
 
   /** An endpoint that was left for another one and drained has reported its usage. */
   #withOutrun(bill: AttemptCost): AttemptCost {
-    if (this.#outrun.length === 0) return bill
-    const known = this.#outrun.filter(isUsageKnown)
+    if (this.#outrun.length === 0 && !this.#hasMother) return bill
+    const known = [...this.#outrun, ...this.#silent].filter(isUsageKnown)
     return known.length === 0 ? bill : addUndelivered(bill, known.map(costSoFar))
   }
 
   #allSilent(): readonly ChargingAttempt[] {
-    if (this.#outrun.length === 0) return this.#silent
-    return [...this.#silent, ...this.#outrun.filter((attempt) => !isUsageKnown(attempt))]
+    if (this.#outrun.length === 0 && !this.#hasMother) return this.#silent
+    return [...this.#silent, ...this.#outrun].filter((attempt) => !isUsageKnown(attempt))
   }
 
   #settledParts(counter: TokenCounter | undefined): AttemptCost | Promise<AttemptCost> {
@@ -292,6 +321,11 @@ function overlong(attempt: ChargingAttempt | undefined): string | undefined {
   const asked = perChoice * (attempt.granted.request.n ?? 1)
   if (completion <= asked) return undefined
   return `the provider reported ${completion} completion tokens, and was asked for ${asked} at most`
+}
+
+/** What a response costs by our own price; `undefined` when its usage or the price is unknown. */
+function listCostOf({ usage }: AttemptCost, endpoint: Endpoint | undefined): Money | undefined {
+  return usage === undefined || endpoint?.price === undefined ? undefined : costOf(usage, endpoint.price)
 }
 
 /** The cost of a refusal: no provider charges for it. */

@@ -20,8 +20,8 @@ import { imageFormatter } from '../response/media/image-response.ts'
 import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { InferenceServices } from '../services/services.ts'
-import { MediaMeter } from '../usage/media-meter.ts'
-import { tokenUsageIn } from '../usage/media-usage.ts'
+import { MediaMeter } from '../usage/media/media-meter.ts'
+import { tokenUsageIn } from '../usage/media/media-usage.ts'
 import { executeMedia } from './execute-media.ts'
 
 /** Has images made or changed. Throws like `Execution.execute`. */

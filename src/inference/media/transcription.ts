@@ -18,8 +18,8 @@ import type { ResponseFormatter, ResponseInfo } from '../response/response-forma
 import type { ResponseSink } from '../response/response-sink.ts'
 import { secondsIn, transcriptFormatter } from '../response/media/transcript-response.ts'
 import type { InferenceServices } from '../services/services.ts'
-import { MediaMeter } from '../usage/media-meter.ts'
-import { tokenUsageIn } from '../usage/media-usage.ts'
+import { MediaMeter } from '../usage/media/media-meter.ts'
+import { tokenUsageIn } from '../usage/media/media-usage.ts'
 import { soundLengthOf, type SoundLength } from './audio-duration.ts'
 import { formatToAsk, streamsTranscripts, unservedWish, type Transcriber } from './transcript-formats.ts'
 

@@ -1,7 +1,7 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 import type { BatchResponseHandler } from './embedding-batches.ts'
-import { asBase64, asFloats, type Vector } from '../response/embedding-response.ts'
+import { asBase64, asFloats, type Vector } from '../response/formats/embedding-response.ts'
 
 /** The vectors that were requested, and of which model. */
 export interface RequestedVectors {

@@ -1,5 +1,6 @@
 import type { Caller } from '../../auth/caller.ts'
 import type { Money } from '../../base/money.ts'
+import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Endpoint, ModelKind } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import type { ProviderCall, Provider, ProviderRoute, ProviderRequest } from '../../providers/provider.ts'
@@ -7,6 +8,7 @@ import type { UsageShape } from '../../providers/usage-shape.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ResponseInfo, ResponseFormatter } from '../response/response-formatter.ts'
 import type { Meter } from '../usage/usage-meter.ts'
+import type { ResponseShape } from '../response/response-shape.ts'
 import type { BatchResponseHandler } from './embedding-batches.ts'
 
 /** Who sent a request, and the app that it was sent with. */
@@ -16,6 +18,10 @@ export interface RequestContext {
   readonly title: string | undefined
   /** The caller's HTTP headers: some steer a router, or say what the response should contain. */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
+  /** The shape of the API that the caller speaks; OpenRouter's without it. */
+  readonly shape?: ResponseShape | undefined
+  /** What a broker below says of it; absent for any other caller. */
+  readonly hop?: Hop | undefined
 }
 
 /** One request to a model, of whatever kind: all that the pipeline has to know of it. */
@@ -60,7 +66,7 @@ export interface InferenceKind {
   reasons(endpoint: Endpoint): boolean | undefined
   /** A fresh meter for one attempt with this body at this endpoint, whose provider's usage objects have this shape. */
   createMeter(body: JsonBody, endpoint: Endpoint, shape?: UsageShape): Meter
-  /** What puts the response of one attempt into OpenRouter's shape. */
+  /** What puts the response of one attempt into the shape of the caller's API. */
   createFormatter(facts: ResponseInfo): ResponseFormatter
   /** Sends the request to a provider, in one call or in several. */
   dispatch(provider: Provider, call: ProviderRequest, listener: BatchResponseHandler): ProviderCall

@@ -42,6 +42,10 @@ export class ForwardingSink implements ResponseSink {
     return this.target.bytes?.(piece) ?? true
   }
 
+  setLeftOut(names: readonly string[]): void {
+    this.target.setLeftOut?.(names)
+  }
+
   chunk(json: string): boolean {
     return this.target.chunk(json)
   }

@@ -2,8 +2,9 @@ import type { Money } from '../../base/money.ts'
 import type { CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
+import type { ResponseShape } from './response-shape.ts'
 
-/** Formats the response of one attempt as OpenRouter does. One formatter per attempt: it keeps state between chunks. */
+/** Formats the response of one attempt for the caller. One formatter per attempt: it keeps state between chunks. */
 export interface ResponseFormatter {
   /** Formats an unstreamed response. */
   formatResponse(json: string, parsed: ChatChunk): string
@@ -26,6 +27,8 @@ export interface ResponseHead {
 
 /** What the broker knows about a response that the provider's JSON does not have. */
 export interface ResponseInfo {
+  /** The shape of the API that the caller speaks. */
+  readonly shape: ResponseShape
   readonly id: string
   /** Unix seconds, for providers that send no `created`. */
   readonly created: number

@@ -35,6 +35,8 @@ export interface ResponseSink {
   setHead?(head: ResponseHead): void
   /** Writes bytes of a response that passes as it comes, after `setHead`. Returns false like `chunk`. */
   bytes?(piece: Uint8Array): boolean
+  /** Names of what the caller asked for and the endpoint that responds does not take. Called as `setAttempted` is. */
+  setLeftOut?(names: readonly string[]): void
   /** Writes one chunk, as JSON. False when the caller is slow: `watcher.onDrain` is called when it can take more. */
   chunk(json: string): boolean
   /** Writes an unstreamed response, as JSON. */

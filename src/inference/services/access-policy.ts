@@ -49,6 +49,9 @@ export function mayUseEndpoint(
   )
 }
 
+/** The step of the error that no provider for a kind of model is left; what it advises does not help a pinned caller. */
+const NO_PROVIDER_STEP = 'Filter by Model Kind'
+
 /**
  * Adds the access policy to the error of a model that it excludes; any other error is returned as it is. `configured` are all
  * providers: of one that only the policy excludes, the error must not say that its key is missing.
@@ -68,19 +71,50 @@ export function explainExclusion(
     const message = `${problem}. It is offered by ${excluded.join(', ')}, and this caller is pinned to ${words}`
     return new BrokerError(error.code, message, { cause: error, details: error.details })
   }
+  if (error.details.metadata?.['failed_routing_step'] === NO_PROVIDER_STEP) {
+    const [problem = ''] = error.message.split(' is configured', 1)
+    const message = `${problem} that this caller may use is configured: it is pinned to ${words}`
+    return new BrokerError(error.code, message, { cause: error, details: error.details })
+  }
   return new BrokerError(error.code, `${error.message} (this caller is pinned to ${words})`, { cause: error })
 }
 
-function describe({ providers, models, isLocalOnly }: Restriction): string[] {
+function describe(restriction: Restriction): string[] {
+  const { providers, models, isLocalOnly, regions, noTraining, noRetention, maxHops } = restriction
   return [
     ...(providers === undefined ? [] : [`the providers ${[...providers].join(', ')}`]),
     ...(models === undefined ? [] : [`the models ${models.join(', ')}`]),
     ...(isLocalOnly ? ['providers on this host'] : []),
+    ...(regions === undefined ? [] : [`providers of ${[...regions].join(', ')}`]),
+    ...(noTraining === true ? ['providers known not to train on prompts'] : []),
+    ...(noRetention === true ? ['providers known to keep nothing'] : []),
+    ...(maxHops === undefined ? [] : [`at most ${maxHops} brokers above`]),
   ]
 }
 
-function mayUseProvider({ providers, isLocalOnly }: Restriction, provider: Provider): boolean {
-  return (providers?.has(provider.id) ?? true) && (!isLocalOnly || provider.isLocal)
+function mayUseProvider(restriction: Restriction, provider: Provider): boolean {
+  if (provider.isMother === true) return mayUseMother(restriction, provider)
+  const { providers, isLocalOnly, regions, noTraining, noRetention } = restriction
+  if (providers?.has(provider.id) === false || (isLocalOnly && !provider.isLocal)) return false
+  // What stays on this host goes to no company.
+  if (provider.isLocal) return true
+  const { privacy, company } = provider
+  if (noTraining === true && privacy?.trains !== false) return false
+  if (noRetention === true && privacy?.retains !== false) return false
+  return regions === undefined || (company?.headquarters !== undefined && regions.has(company.headquarters))
+}
+
+/** A broker above keeps to what is handed up to her, if she has shown that she does; on another host nothing is local. */
+function mayUseMother(restriction: Restriction, mother: Provider): boolean {
+  const { providers, isLocalOnly, regions, noTraining, noRetention, maxHops } = restriction
+  if (maxHops === 0 || (isLocalOnly && mother.isOnHost !== true)) return false
+  const needsHer =
+    isLocalOnly ||
+    regions !== undefined ||
+    noTraining === true ||
+    noRetention === true ||
+    providers?.has(mother.id) === false
+  return !needsHer || mother.attestsPolicy === true
 }
 
 function mayUseModel({ models }: Restriction, model: string): boolean {

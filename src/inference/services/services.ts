@@ -1,8 +1,11 @@
 import type { UploadSpool } from '../../runtime/upload-spool.ts'
 import type { Clock } from '../../base/clock.ts'
+import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { RefusedRequests } from '../../ledger/usage/refused-requests.ts'
+import type { Restriction } from '../../limits/limit-rule.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import type { McpGateway } from '../../mcp/mcp-gateway.ts'
@@ -14,6 +17,7 @@ import type { TimeLimits } from '../../providers/transport/timeouts.ts'
 import type { Strategy } from '../../routing/resolve-model.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { ConcurrencyLimit } from '../admission/concurrency-limit.ts'
+import type { RefusalCounter } from '../admission/refusal-counter.ts'
 import type { ResponseCache } from '../replay/response-cache.ts'
 import type { Accounting, RequestAccounting } from '../budget/accounting.ts'
 import type { HedgePolicy } from '../admission/hedge-budget.ts'
@@ -41,6 +45,8 @@ export interface InferenceServices {
   readonly endpointStats: EndpointStats
   /** The limits and the ledger. */
   readonly accounting: Accounting
+  /** Counts the requests that are refused without a row; without it they are not counted. */
+  readonly refusals?: RefusalCounter | undefined
   /** Knows which endpoints have just had their circuit opened. */
   readonly health: Pick<HealthRegistry, 'isOnTrial'>
   readonly inFlight: InFlight
@@ -54,10 +60,21 @@ export interface InferenceServices {
   readonly tokenCounter?: TokenCounter | undefined
   /** What happens to a response whose caller left, at a provider that goes on billing. */
   readonly hangUp: HangUpPolicy
+  /** What this broker is in a cascade; without it a request neither comes from a broker nor goes to one. */
+  readonly cascade?: CascadeServices | undefined
   /** The attribution headers for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   /** Runs chats with the tools of the MCP servers; absent when none are configured. */
   readonly toolChats?: ToolChats | undefined
+}
+
+/** This broker in a cascade. */
+export interface CascadeServices {
+  readonly brokerId: string
+  /** How many brokers above this one a request may pass that begins here. */
+  readonly maxHops: number
+  /** How many attempts at providers it may cause, over all brokers. */
+  readonly maxAttempts: number
 }
 
 /** Chats in which the broker runs the tools that the model calls. */
@@ -94,6 +111,8 @@ export interface ReplayServices {
 
 /** What the account, model and administration APIs use besides what inference does: in the primary alone. */
 export interface AdminServices extends InferenceServices {
+  /** Requests that were refused without a row; without it none are known. */
+  readonly refused?: Pick<RefusedRequests, 'counts'> | undefined
   readonly ledger: Ledger
   readonly limits: Limits
   readonly modelLists: ModelLists
@@ -107,12 +126,30 @@ export interface AdminServices extends InferenceServices {
 export function routingInput(
   { catalog, providers, endpointStats, accounting, routerEndpoints }: InferenceServices,
   caller: Caller,
+  hop?: Hop,
 ): RoutingInput {
-  const allowed = allowedBy(catalog(), providers(), accounting.restrictionsFor(caller))
+  const reachable = hop?.hopsLeft === 0 ? withoutMothers(providers()) : providers()
+  const restrictions = restrictionsOn(accounting, caller, hop)
+  const allowed = allowedBy(catalog(), reachable, restrictions)
   return {
     catalog: allowed.catalog,
     providers: allowed.providers,
     performanceOf: endpointStats.of,
     routerEndpoints: routerEndpoints?.cachedEndpointsOf,
   }
+}
+
+/** The providers that a request may use which must not pass another broker. */
+function withoutMothers(providers: ReadonlyMap<string, Provider>): ReadonlyMap<string, Provider> {
+  return new Map([...providers].filter(([, { isMother }]) => isMother !== true))
+}
+
+/** The restrictions of a caller, and those that came with a request from a broker below. */
+export function restrictionsOn(
+  accounting: Accounting,
+  caller: Caller,
+  hop: Hop | undefined,
+): readonly Restriction[] {
+  const own = accounting.restrictionsFor(caller, hop?.lease)
+  return hop?.policy === undefined ? own : [...own, hop.policy]
 }

@@ -2,11 +2,12 @@ import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { ZERO, type Money } from '../../base/money.ts'
 import { truncate } from '../../base/text.ts'
 import type { McpGateway } from '../../mcp/mcp-gateway.ts'
+import { toolArguments } from '../../mcp/policy/tool-arguments.ts'
 import type { ToolCaller } from '../../mcp/policy/tool-policy.ts'
 import type { ListedTool } from '../../mcp/types.ts'
 import type { CallOutcome } from './tool-response.ts'
 import type { RequestedCall } from './tool-round.ts'
-import { errorText, resultText } from './tool-result.ts'
+import { errorText, resultImages, resultText } from './tool-result.ts'
 import type { ToolSelection } from './tool-selection.ts'
 
 /** What all tool calls of one chat share. */
@@ -31,7 +32,7 @@ export async function runToolCall(
   const { set, maxResultCharacters } = context
   const tool = set.find(call.name)
   try {
-    const args = argumentsOf(call)
+    const args = toolArguments(call.arguments)
     if (set.isSearch(call.name)) return immediateOutcome(set.search(JSON.stringify(args['query'] ?? '')))
     if (tool === undefined) throw new BrokerError('not-found', `there is no tool “${truncate(call.name)}”`)
     return await callTool(tool, args, context, signal)
@@ -60,6 +61,7 @@ async function callTool(
     return {
       failed: 'isError' in result && result.isError === true,
       result: resultText(result, maxResultCharacters),
+      images: resultImages(result),
       ms,
       cost,
     }
@@ -73,19 +75,4 @@ async function callTool(
 
 function immediateOutcome(result: string): CallOutcome {
   return { failed: false, result, ms: 0, cost: ZERO }
-}
-
-function argumentsOf({ arguments: text }: RequestedCall): Record<string, unknown> {
-  const value = text.trim() === '' ? {} : parsed(text)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>
-  throw new BrokerError('bad-request', 'the arguments are no JSON object; call it again with valid ones')
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

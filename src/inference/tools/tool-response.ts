@@ -1,9 +1,10 @@
 import { usdNumber, type Money } from '../../base/money.ts'
 import { boundsJson } from '../response/cost-json.ts'
+import type { ResponseShape } from '../response/response-shape.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { ToolBudget } from './tool-budget.ts'
 import type { RequestedCall, ToolRound } from './tool-round.ts'
-import { cut } from './tool-result.ts'
+import { cut, type ResultImage } from './tool-result.ts'
 import { usageJson } from '../response/usage-json.ts'
 
 /** Characters of a result that the caller is shown; the model sees more. */
@@ -28,6 +29,8 @@ export interface ReportedCall {
 export interface CallOutcome {
   readonly failed: boolean
   readonly result: string
+  /** For a model that sees; the text only names them. */
+  readonly images?: readonly ResultImage[] | undefined
   readonly ms: number
   /** `undefined` when the cost is unknown. */
   readonly cost: Money | undefined
@@ -37,11 +40,13 @@ export interface CallOutcome {
 export class ToolResponseWriter {
   readonly #sink: ResponseSink
   readonly #streamed: boolean
+  readonly #shape: ResponseShape
   readonly #calls: ReportedCall[] = []
 
-  constructor(sink: ResponseSink, streamed: boolean) {
+  constructor(sink: ResponseSink, streamed: boolean, shape: ResponseShape) {
     this.#sink = sink
     this.#streamed = streamed
+    this.#shape = shape
   }
 
   /** Reports that a call begins; the returned function reports how it ended. */
@@ -67,7 +72,7 @@ export class ToolResponseWriter {
 
   #report(call: ReportedCall, { head }: ToolRound): void {
     if (!this.#streamed || this.#sink.disconnected) return
-    const choices = [{ index: 0, delta: { role: 'assistant', content: '' }, ...NOT_FINISHED }]
+    const choices = [{ ...SILENT, ...NOT_FINISHED }]
     // Not in `delta.tool_calls`: a client would take it for a call that it has to run itself.
     const x_aibroker = { tool_call: call }
     this.#sink.chunk(JSON.stringify({ ...head, id: this.#sink.id, choices, x_aibroker }))
@@ -99,12 +104,12 @@ export class ToolResponseWriter {
   #finishStream(round: ToolRound, own: readonly RequestedCall[], budget: ToolBudget, sums: object): void {
     const head = { ...round.head, id: this.#sink.id }
     const finishReasons = roundFinishReasons(round, own)
-    const delta = { role: 'assistant', content: '' }
+    const delta = this.#shape.delta('', true)
     const calls = own.length === 0 ? {} : { tool_calls: wireCalls(own) }
     this.#sink.chunk(
       JSON.stringify({ ...head, choices: [{ index: 0, delta: { ...delta, ...calls }, ...finishReasons }] }),
     )
-    const choices = [{ index: 0, delta, ...finishReasons }]
+    const choices = this.#shape.usageChoices(SILENT)
     this.#sink.chunk(JSON.stringify({ ...head, choices, ...usageField(round, budget), x_aibroker: sums }))
   }
 
@@ -134,6 +139,7 @@ export class ToolResponseWriter {
 /** Removes the cost from the `x_aibroker` object of the last round, which is not the cost of all rounds. */
 const NO_BOUNDS = { cost_low: undefined, cost_high: undefined }
 const UNPRICED = { cost: undefined, unpriced: true }
+const SILENT = { index: 0, delta: { role: 'assistant', content: '' } }
 const NOT_FINISHED = { finish_reason: null, native_finish_reason: null }
 
 /** `length` when the model asked for further calls of the broker's tools after its last round: the response was cut short. */

@@ -2,13 +2,65 @@ import type { CallToolResult, InputRequiredResult } from '@modelcontextprotocol/
 
 type Block = CallToolResult['content'][number]
 
-/** A result as the model reads it: its text, cut to `max` characters, with a note of how much is missing. */
+/** A picture in the result of a tool. */
+export interface ResultImage {
+  readonly mimeType: string
+  /** Base64. */
+  readonly data: string
+}
+
+/**
+ * A result as the model reads it: its text, cut to `max` characters, with a note of how much is missing. It is never empty, because
+ * models take an empty result for a failure, and some providers refuse it.
+ */
 export function resultText(result: CallToolResult | InputRequiredResult, max: number): string {
   if (!('content' in result)) return errorText('the tool asks for further input, which cannot be given here')
   const { content, structuredContent, isError } = result as CallToolResult
   const text = content.map(blockText).join('\n')
-  const whole = text === '' && structuredContent !== undefined ? JSON.stringify(structuredContent) : text
-  return isError === true ? errorText(cut(whole, max)) : cut(whole, max)
+  const isBlank = text.trim() === ''
+  const whole = isBlank && structuredContent !== undefined ? JSON.stringify(structuredContent) : text
+  if (isError === true)
+    return errorText(whole.trim() === '' ? 'the tool failed and gave no reason' : cut(whole, max))
+  return whole.trim() === '' ? 'The tool ran and returned nothing.' : cut(whole, max)
+}
+
+/** The pictures of a result, also those in embedded resources. Providers read only these types. */
+export function resultImages(result: CallToolResult | InputRequiredResult): readonly ResultImage[] {
+  if (!('content' in result)) return []
+  return (result as CallToolResult).content.flatMap((block) => {
+    const image = imageIn(block)
+    return image !== undefined && image.data !== '' && IMAGE_TYPES.has(image.mimeType) ? [image] : []
+  })
+}
+
+const IMAGE_TYPES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
+
+function imageIn(block: Block): ResultImage | undefined {
+  if (block.type === 'image') return { mimeType: block.mimeType.toLowerCase(), data: block.data }
+  if (block.type !== 'resource' || !('blob' in block.resource)) return undefined
+  const { mimeType = '', blob } = block.resource
+  return { mimeType: mimeType.toLowerCase(), data: blob }
+}
+
+/**
+ * The message that shows a model the pictures of a round's calls. A message of a tool holds text only in OpenAI's protocol, so
+ * they follow in a message of the user. Absent without pictures.
+ */
+export function imagesMessage(
+  calls: readonly { readonly name: string; readonly images: readonly ResultImage[] }[],
+): object | undefined {
+  const parts = calls.flatMap(({ name, images }) =>
+    images.length === 0
+      ? []
+      : [
+          { type: 'text', text: `Returned by the tool ${name}:` },
+          ...images.map(({ mimeType, data }) => ({
+            type: 'image_url',
+            image_url: { url: `data:${mimeType};base64,${data}` },
+          })),
+        ],
+  )
+  return parts.length === 0 ? undefined : { role: 'user', content: parts }
 }
 
 /** An error as the model reads it. */

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { truncate } from '../../base/text.ts'
+import { modelDescription, modelSchema } from '../../mcp/policy/model-schema.ts'
 import { matchesAny } from '../../mcp/policy/wildcard.ts'
 import type { ListedTool, ToolList } from '../../mcp/types.ts'
 import type { McpToolEntry } from '../../wire/openai/mcp-tools.ts'
@@ -88,10 +89,16 @@ function isSelected({ server, definition: { name } }: ListedTool, selector: McpT
   return matchesAny(selector.allowed, name) || matchesAny(selector.allowed, own)
 }
 
-function functionOf({ definition: { name, description, inputSchema } }: ListedTool): FunctionTool {
+function functionOf({ definition }: ListedTool): FunctionTool {
+  const { name, inputSchema } = definition
+  const description = modelDescription(definition.description ?? definition.title)
   return {
     type: 'function',
-    function: { name, ...(description === undefined ? {} : { description }), parameters: inputSchema },
+    function: {
+      name,
+      ...(description === undefined ? {} : { description }),
+      parameters: modelSchema(inputSchema),
+    },
   }
 }
 

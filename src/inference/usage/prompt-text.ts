@@ -1,5 +1,5 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import { mediaIn, usualMediumTokens } from './prompt-media.ts'
+import { mediaIn, usualMediumTokens } from './media/prompt-media.ts'
 import { BYTES_PER_TOKEN } from './token-ratio.ts'
 
 /** The input of a model, as far as a request shows it. */

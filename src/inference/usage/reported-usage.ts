@@ -46,6 +46,7 @@ interface Counts {
   readonly reasoning: number
   readonly cached: number
   readonly written: number
+  readonly writtenForAnHour: number | undefined
   readonly audioPrompt: number
   readonly audioCompletion: number
   readonly imagePrompt: number | undefined
@@ -74,6 +75,7 @@ function countsOf(wire: WireUsage): Counts {
       ofPrompt?.cache_creation_input_tokens,
       wire.cache_creation_input_tokens,
     ),
+    writtenForAnHour: ofPrompt?.cache_write_1h_tokens ?? undefined,
     audioPrompt: ofPrompt?.audio_tokens ?? 0,
     audioCompletion: ofCompletion?.audio_tokens ?? 0,
     imagePrompt: ofPrompt?.image_tokens ?? undefined,
@@ -154,6 +156,7 @@ function usageIn(counts: Counts, { isReasoningBeside, isCacheBeside }: Layout): 
     completion: completion + (isReasoningBeside ? reasoning : 0),
     cachedPrompt: cached,
     cacheWrite: written,
+    cacheWrite1h: counts.writtenForAnHour,
     reasoning,
     audioPrompt: counts.audioPrompt,
     audioCompletion: counts.audioCompletion,

@@ -10,3 +10,6 @@ export const CAUTIOUS_BYTES_PER_TOKEN = 3
 export const MIN_BYTES_PER_TOKEN = 2
 /** The longest tokens of cl100k and o200k, rows of spaces, have so many characters. */
 export const MAX_CHARACTERS_PER_TOKEN = 128
+
+/** Tokens that a chat template puts around a message. */
+export const MESSAGE_TOKENS = 4

@@ -7,11 +7,11 @@ import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
 import { parseWireUsage, usageIn } from '../../wire/openai/usage.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
-import { USUAL_IMAGE_TOKENS } from './prompt-media.ts'
+import { USUAL_IMAGE_TOKENS } from './media/prompt-media.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
 import { boundsIn, chargeOf, type ChargeBounds, type ReportedCharge } from './reported-charge.ts'
 import { readReportedUsage, type UsageDoubt } from './reported-usage.ts'
-import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN } from './token-ratio.ts'
+import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN, MESSAGE_TOKENS } from './token-ratio.ts'
 
 /** The usage that a meter has measured, and where it comes from. */
 export interface UsageReading {
@@ -300,8 +300,6 @@ export function createUsageMeter(body: JsonBody, { price }: Endpoint, shape?: Us
 
 /** Characters of one response that are kept for a tokenizer. */
 const MAX_KEPT_CHARACTERS = 400_000
-/** Tokens that a chat template puts around a message. */
-const MESSAGE_TOKENS = 4
 /** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
 const MAX_BYTES_PER_CHARACTER = 3
 /** Tokens without text: the end of a response, and the marks around a tool call. */

@@ -2,6 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Money } from '../../base/money.ts'
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
+import type { LinksTable } from './links-table.ts'
 import { count, maybeAmount, maybeText, text } from './row-readers.ts'
 import type { Hold, HoldRequest } from '../types.ts'
 
@@ -16,10 +17,13 @@ export class HoldsTable {
   readonly #insertUsual: Statement
   readonly #insertGroup: Statement
   readonly #increase: Statement
+  readonly #change: Statement
   readonly #delete: Statement
   readonly #all: Statement
+  readonly #links: LinksTable
 
-  constructor(store: Store) {
+  constructor(store: Store, links: LinksTable) {
+    this.#links = links
     this.#insert = store.prepare(`
       INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms, context, token, referer, title)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -28,6 +32,9 @@ export class HoldsTable {
     )
     this.#insertGroup = store.prepare('INSERT INTO request_groups (id, group_id) VALUES (?, ?)')
     this.#increase = store.prepare('UPDATE holds SET most_nano = ? WHERE rowid = ? AND id = ?')
+    this.#change = store.prepare(
+      'UPDATE holds SET most_nano = ifnull(most_nano, 0) + ? WHERE rowid = ? AND id = ?',
+    )
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
     this.#all = store.prepare(
       'SELECT holds.rowid, holds.*, group_id FROM holds LEFT JOIN request_groups USING (id) ORDER BY holds.rowid',
@@ -38,6 +45,7 @@ export class HoldsTable {
   insert(request: HoldRequest): number {
     const { caller, id, kind, requestedModel, streamed, startedAt, group, referer, title } = request
     if (group !== undefined) this.#insertGroup.run(id, group)
+    if (request.link !== undefined) this.#links.insert(id, request.link)
     const { ip, context, token } = caller
     const maxCost = request.maxCost ?? null
     const isStream = streamed ? 1 : 0
@@ -52,6 +60,10 @@ export class HoldsTable {
 
   increase({ rowid, id }: Hold, maxCost: Money): void {
     this.#increase.run(maxCost, rowid, id)
+  }
+
+  change({ rowid, id }: Hold, by: Money): void {
+    this.#change.run(by, rowid, id)
   }
 
   delete(hold: Hold): void {

@@ -8,6 +8,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
     completion: a.completion + b.completion,
     cachedPrompt: a.cachedPrompt + b.cachedPrompt,
     cacheWrite: a.cacheWrite + b.cacheWrite,
+    cacheWrite1h: addCounts(a.cacheWrite1h, b.cacheWrite1h),
     reasoning: a.reasoning + b.reasoning,
     audioPrompt: a.audioPrompt + b.audioPrompt,
     audioCompletion: a.audioCompletion + b.audioCompletion,

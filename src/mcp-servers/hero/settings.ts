@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Secret } from '../../base/secret.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { homeFolder } from '../../base/host/home-folder.ts'
 
 /** The operator's settings for `mcp_hero`; requests cannot change them. */
 export interface HeroSettings {
@@ -106,9 +107,14 @@ function socketFolderFrom(env: Env): string {
 }
 
 function varFolderFrom(env: Env): string {
-  return (
-    readValue(env, 'PATH_VAR') ??
-    join(readValue(env, 'PATH_ROOT') ?? join(readValue(env, 'HOME') ?? homedir(), 'hero'), 'var')
+  return readValue(env, 'PATH_VAR') ?? join(readValue(env, 'PATH_ROOT') ?? join(homeOf(env), 'hero'), 'var')
+}
+
+function homeOf(env: Env): string {
+  return homeFolder(
+    readValue(env, 'HOME'),
+    homedir,
+    'HERO_SOCKET_DIR and PATH_VAR, the folders of sockets and data',
   )
 }
 

@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { type Money, parseUsd } from '../../base/money.ts'
-import { truncate } from '../../base/text.ts'
+import { isPlaceholder, truncate } from '../../base/text.ts'
+import { parseJsonWithComments, ServersTwice, withOurFields, withServersInPlace } from './file-habits.ts'
 import { ACTS_FOR_CALLERS, ownProgramAt } from './own-programs.ts'
 import { isServerName, MAX_SERVER_NAME_LENGTH } from './tool-names.ts'
 import { parseServerUrl } from './server-url.ts'
@@ -207,7 +208,10 @@ interface Entry {
  */
 export function parseMcpConfig(text: string, context: EntryContext): McpConfig {
   const { file } = context
-  const parsed = fileShape.safeParse(parseJson(text, file), { reportInput: false })
+  const content = parseJson(text, file)
+  const { mcpServers: given } = (content ?? {}) as { mcpServers?: unknown }
+  if (given instanceof ServersTwice) throw configError(file, given.message)
+  const parsed = fileShape.safeParse(content, { reportInput: false })
   if (!parsed.success) throw configError(file, deepestIssue(parsed.error))
   const { mcpServers } = parsed.data
   const problems: EntryProblem[] = []
@@ -261,18 +265,19 @@ function readEntry(
     return `${path}: “${printable(name)}” is no server name; use at most 24 letters and digits, words joined by one _ or -${suggestion(name)}`
   // Case alone must not tell two servers apart: names of tools are read by people and models.
   if (taken.has(name.toLowerCase())) return `${path}: there are two servers named “${name}”`
-  const parsed = shape.safeParse(value, { reportInput: false })
+  const fail = (problem: string): BrokerError => new BrokerError('bad-request', `${path}.${problem}`)
+  let parsed
+  try {
+    parsed = shape.safeParse(withOurFields(value, fail), { reportInput: false })
+  } catch (error) {
+    return asBrokerError(error).message
+  }
   if (!parsed.success) {
     const issue = deepestIssue(parsed.error)
     return issue.startsWith(':') || issue.startsWith('[') ? `${path}${issue}` : `${path}.${issue}`
   }
   try {
-    const server = serverConfig(
-      name,
-      parsed.data,
-      (problem) => new BrokerError('bad-request', `${path}.${problem}`),
-      context,
-    )
+    const server = serverConfig(name, parsed.data, fail, context)
     taken.add(name.toLowerCase())
     return server
   } catch (error) {
@@ -327,7 +332,22 @@ function serverConfig(
 ): ServerConfig {
   const { type, command, args, env, cwd, url, headers, prices, forwardCaller, ...rest } = input
   const expand = (path: string, value: string): string =>
-    expandVariables(value, from.environment, (missing) => fail(`${path}: the variable ${missing} is not set`))
+    expandVariables(value, from.environment, {
+      missing: (name) => fail(`${path}: the variable ${name} is not set`),
+      foreign: (text) =>
+        fail(`${path}: ${truncate(text)} means nothing here; write \${NAME} for a variable of the broker`),
+    })
+  const expandCredentials = (
+    path: string,
+    values: Readonly<Record<string, string>>,
+  ): Record<string, string> => {
+    const expanded = expandAll(path, values)
+    const placeholder = Object.keys(expanded).find((key) => isCredentialMissing(key, expanded[key] ?? ''))
+    if (placeholder === undefined) return expanded
+    throw fail(
+      `${path}.${placeholder}: is a placeholder, not a credential; write the credential, or \${NAME}`,
+    )
+  }
   const expandAll = (path: string, values: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(values).map(([key, value]) => [key, expand(`${path}.${key}`, value)]))
   const address = (): ServerAddress => {
@@ -337,13 +357,17 @@ function serverConfig(
         type: 'stdio',
         command: expand('command', command),
         args: args.map((value, index) => expand(`args[${index}]`, value)),
-        env: expandAll('env', env),
+        env: expandCredentials('env', env),
         cwd: cwd === undefined ? undefined : resolve(from.file, '..', cwd),
       }
     }
     const parsed = parseServerUrl(expand('url', url ?? ''))
     if (parsed === undefined) throw fail('url: not an http(s), http+unix or unix URL')
-    return { type: type === 'sse' ? 'sse' : 'http', ...parsed, headers: expandAll('headers', headers) }
+    return {
+      type: type === 'sse' ? 'sse' : 'http',
+      ...parsed,
+      headers: expandCredentials('headers', headers),
+    }
   }
   // A disabled server may refer to variables that are not set yet.
   const disabledAddress: ServerAddress = {
@@ -366,15 +390,33 @@ function serverConfig(
   }
 }
 
-/** `${NAME}` or `${NAME:-default}`, as hosts of MCP servers write it. */
-const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
+/** `${NAME}`, `${env:NAME}` or `${NAME:-default}`, as hosts of MCP servers write it. */
+const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
+/** What other hosts replace and this one does not, such as `${input:key}`. */
+const FOREIGN_VARIABLE = /\$\{[A-Za-z][^}]*\}/
 
-/** Replaces the variables in `text`. Throws the error that `missing` returns for a variable without value and default. */
+/** Whether a header, or a variable for a key, holds what stands for a credential in an example. */
+function isCredentialMissing(name: string, value: string): boolean {
+  const credential = value.trim().replace(/^(bearer|basic|token)\s+/i, '')
+  if (isPlaceholder(credential)) return true
+  return /key|token|secret|password|authorization/i.test(name) && credential.split(/\s+/).some(isPlaceholder)
+}
+
+interface VariableErrors {
+  /** For a variable without value and default. */
+  readonly missing: (name: string) => Error
+  /** For a placeholder of another host. */
+  readonly foreign: (text: string) => Error
+}
+
+/** Replaces the variables in `text`. Throws one of the errors. */
 function expandVariables(
   text: string,
   environment: Readonly<Record<string, string | undefined>>,
-  missing: (name: string) => Error,
+  { missing, foreign }: VariableErrors,
 ): string {
+  const unknown = FOREIGN_VARIABLE.exec(text.replace(VARIABLE, ''))?.[0]
+  if (unknown !== undefined) throw foreign(unknown)
   return text.replace(VARIABLE, (_whole, name: string, fallback: string | undefined) => {
     const value = environment[name] ?? fallback
     if (value === undefined) throw missing(name)
@@ -384,7 +426,7 @@ function expandVariables(
 
 function parseJson(text: string, file: string): unknown {
   try {
-    return JSON.parse(text)
+    return withServersInPlace(parseJsonWithComments(text))
   } catch (cause) {
     throw configError(file, cause instanceof Error ? cause.message : 'not JSON')
   }

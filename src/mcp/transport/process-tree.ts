@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, readdir } from 'node:fs/promises'
-import { getDefaultEnvironment } from '@modelcontextprotocol/client/stdio'
 import { randomLetters } from '../../base/ids.ts'
 import type { Clock } from '../../base/clock.ts'
+import { inheritedVariables } from './inherited-variables.ts'
 
 /** How long a program may take to exit after its input was closed, and again after SIGTERM. */
 const GRACE_MS = 1000
@@ -27,7 +27,7 @@ export interface ProcessTree {
 export function startProcessTree(program: Program, clock: Clock): ProcessTree {
   const mark = randomLetters(20)
   const child = spawn(program.command, [...program.args], {
-    env: { ...getDefaultEnvironment(), ...program.env, [TREE_VARIABLE]: mark },
+    env: { ...inheritedVariables(process.env), ...program.env, [TREE_VARIABLE]: mark },
     cwd: program.cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
     shell: false,

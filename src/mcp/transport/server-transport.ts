@@ -9,4 +9,6 @@ export const FLOODS = 'it floods us with messages'
 export interface ServerTransport extends Transport {
   /** Why the broker cut the server off, in words for people; `undefined` while it has not. */
   readonly cutOffReason: string | undefined
+  /** Why the last request got no response of an MCP server; `undefined` when it got one, or where there are no requests. */
+  readonly failureReason?: string | undefined
 }

@@ -1,5 +1,12 @@
-import { type PriorDiscovery, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client'
+import {
+  type PriorDiscovery,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  SdkHttpError,
+} from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
+import type { ServerConfig } from '../config/config.ts'
 import type { CallerClient } from '../connection/client-session.ts'
 import { type ConnectionEvents, connect } from '../connection/connect.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -31,8 +38,18 @@ export async function openConnection(
   try {
     return await connect({ ...options, config, identity, transport })
   } catch (error) {
-    throw cutOffError(transport) ?? error
+    throw cutOffError(transport) ?? reachError(transport, config, error) ?? error
   }
+}
+
+/** The error for a server that could not be reached, or is no MCP server. */
+function reachError(
+  { failureReason }: ServerTransport,
+  { address }: ServerConfig,
+  cause: unknown,
+): BrokerError | undefined {
+  if (failureReason === undefined) return undefined
+  return new BrokerError('upstream-failed', withoutSecrets(failureReason, address), { cause })
 }
 
 function createTransport({
@@ -91,7 +108,16 @@ export function isEraUnclear(error: unknown): boolean {
   return SdkError.isInstance(error) && error.code === SdkErrorCode.EraNegotiationFailed
 }
 
-/** Whether the server no longer knows the session; it rejects the request without processing it. */
+/**
+ * Whether the server no longer knows the session; it rejects the request without processing it. The protocol wants 404 (MCP
+ * 2025-11-25, “Session Management”). Servers were also seen to send 400 “No valid session ID provided” (python-sdk), 503 and, with
+ * status 200, the error −32001 of the SDKs; their text speaks of the session.
+ */
 export function isSessionLost(error: unknown): boolean {
-  return SdkHttpError.isInstance(error) && error.status === 404
+  if (SdkHttpError.isInstance(error))
+    return error.status === 404 || (error.status >= 400 && SESSION.test(String(error.data['text'])))
+  return ProtocolError.isInstance(error) && error.code === SESSION_NOT_FOUND && SESSION.test(error.message)
 }
+
+const SESSION = /session/i
+const SESSION_NOT_FOUND = -32_001

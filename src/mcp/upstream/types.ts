@@ -31,6 +31,8 @@ export interface ServerStatus {
   readonly restarts: number
   readonly callsRunning: number
   readonly warnings: readonly string[]
+  /** The variables of the broker that its program inherits; empty for a running server. */
+  readonly inherits: readonly string[]
 }
 
 export interface UpstreamServerOptions {

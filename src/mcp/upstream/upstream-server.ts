@@ -5,6 +5,7 @@ import type { CallerClient } from '../connection/client-session.ts'
 import type { Connection } from '../connection/connection.ts'
 import { asUpstreamError } from '../connection/server-errors.ts'
 import { type SupervisedConnection, untilAborted } from '../connection/supervised-connection.ts'
+import { inheritedVariables } from '../transport/inherited-variables.ts'
 import { errorWithoutSecrets } from '../policy/redact-secrets.ts'
 import { CallerConnections } from './caller-connections.ts'
 import type { ServerLists } from './capabilities.ts'
@@ -86,6 +87,10 @@ export class UpstreamServer {
       restarts: slots.reduce((sum, slot) => sum + slot.restarts, 0),
       callsRunning: this.#callsRunning,
       warnings: this.lists.problems,
+      inherits:
+        this.config.disabled || this.config.address.type !== 'stdio'
+          ? []
+          : Object.keys(inheritedVariables(process.env)),
     }
   }
 

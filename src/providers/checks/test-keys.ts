@@ -3,6 +3,7 @@ import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { ProviderDefinition } from '../provider.ts'
+import { protocolOf } from '../protocols/index.ts'
 import { errorOfStatus } from '../errors/upstream-errors.ts'
 import type { Upstream, UpstreamHeaders } from '../transport/upstream.ts'
 
@@ -107,10 +108,9 @@ function listModels(
 /** OpenRouter's list is the longest known, at half a million characters. */
 const MAX_CHARACTERS = 20_000_000
 
-function headersFor({ headers }: ProviderDefinition, key: Secret | undefined): string[] {
+function headersFor(definition: ProviderDefinition, key: Secret | undefined): string[] {
   const all = ['accept-encoding', 'identity', 'user-agent', 'hero-aibroker']
-  if (key !== undefined) all.push('authorization', `Bearer ${key.reveal()}`)
-  for (const [name, value] of Object.entries(headers ?? {})) all.push(name, value)
+  all.push(...protocolOf(definition).keyHeaders(key), ...Object.entries(definition.headers ?? {}).flat())
   return all
 }
 

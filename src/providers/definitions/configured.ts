@@ -1,5 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { ProviderSetting } from '../../catalog/provider-setting.ts'
+import { isRequestRulesName } from '../request-rules/index.ts'
 import { KNOWN_PROVIDERS } from './index.ts'
 import type { ProviderDefinition, Quirks } from '../provider.ts'
 
@@ -13,6 +14,7 @@ const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quir
     typeof value === 'boolean' ? { refusesStreamOptions: value } : undefined,
   prefix_marker: (value) =>
     PREFIX_MARKERS.flatMap((prefixMarker) => (prefixMarker === value ? { prefixMarker } : []))[0],
+  request_rules: (value) => (isRequestRulesName(value) ? { requestRules: value } : undefined),
   most_inputs: (value) =>
     typeof value === 'number' && Number.isInteger(value) && value > 0 ? { maxInputs: value } : undefined,
   takes_cache_control: (value) => (typeof value === 'boolean' ? { acceptsCacheControl: value } : undefined),
@@ -32,10 +34,13 @@ function withSetting(
   setting: ProviderSetting | undefined,
 ): ProviderDefinition {
   if (setting === undefined) return definition
+  // A local server may have the name of a vendor, and has nothing else of it.
+  if (setting.server !== undefined) return definitionFrom(setting)
   return {
     ...definition,
     displayName: setting.displayName ?? definition.displayName,
     baseUrl: setting.baseUrl ?? definition.baseUrl,
+    protocol: setting.protocol ?? definition.protocol,
     abortStopsBilling: setting.abortStopsBilling ?? definition.abortStopsBilling,
     abortStopsPlainBilling: setting.abortStopsPlainBilling ?? definition.abortStopsPlainBilling,
     quirks: { ...definition.quirks, ...quirksOf(setting) },
@@ -49,6 +54,7 @@ function definitionFrom(setting: ProviderSetting): ProviderDefinition {
     id: setting.name,
     displayName: setting.displayName ?? setting.name,
     baseUrl: setting.baseUrl ?? '',
+    protocol: setting.protocol,
     abortStopsBilling: setting.abortStopsBilling ?? setting.server !== undefined,
     abortStopsPlainBilling: setting.abortStopsPlainBilling,
     needsKey: setting.keyEnv !== undefined,

@@ -38,17 +38,23 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'model_context_window_exceeded',
       'max_tokens_exceeded', // OpenRouter
       'token_limit_exceeded',
+      'tokens_limit_reached', // GitHub Models, with 413
     ],
     pattern: new RegExp(
       [
         'maximum context length', // OpenAI, OpenRouter, vLLM, DeepSeek, Mistral
-        'prompt is too long', // Anthropic
+        'prompt (is )?too long', // Anthropic, Z.AI
         'input is too long', // Bedrock
         'exceeds? the (maximum number of tokens|available context size|context window)', // Gemini, llama.cpp
         'maximum prompt length is', // xAI
         'context window exceeds', // MiniMax
         'reduce the length of the (messages|input|prompt)', // Groq, SambaNova
         'range of input length should be', // Alibaba
+        'too many tokens: total number of tokens', // Cohere
+        'exceeded model token limit', // Moonshot
+        'exceeded this model context window', // Cloudflare, with 413
+        'inputs` tokens \\+ `max_new_tokens` must be', // Together, with 422
+        'allowed tokens per submitted batch', // Voyage
       ].join('|'),
       'i',
     ),
@@ -87,12 +93,13 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'insufficient_balance', // MiniMax, DeepSeek
       'billing_error', // Anthropic
       'INSUFFICIENT_CREDITS',
+      '1113', // Z.AI, with 429: https://docs.z.ai/api-reference/api-code
     ],
     pattern: new RegExp(
       [
         'credit balance is too low', // Anthropic, with 400
         'billing hard limit', // OpenAI
-        'account is (not active|in arrears|suspended|overdue)', // OpenAI, Alibaba, Moonshot
+        'account (\\S+ )?is (not active|in arrears|suspended|overdue)', // OpenAI, Alibaba, Moonshot, Fireworks (with 412)
         'account is in good standing', // Alibaba
         'insufficient (account )?(balance|credits?|funds)', // DeepSeek, OpenRouter, Together
         'not enough (balance|credits?)', // xAI, Novita

@@ -15,6 +15,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: 'upstream-busy',
   498: 'upstream-busy', // Groq: flex capacity exceeded
   504: 'upstream-timeout',
+  508: 'cascade-loop', // a broker above us
   524: 'upstream-timeout', // Cloudflare: the origin didn't answer in time
   529: 'upstream-busy', // Anthropic and OpenRouter: overloaded
 }
@@ -40,6 +41,7 @@ export function errorOfStatus(
       raw: body.slice(0, MAX_RAW),
       retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
       mayBeCharged: content.mayBill,
+      attempts: content.attempts,
     },
   })
 }
@@ -51,7 +53,14 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
   const status = statusIn(value)
   const { code, refusal } = kindOf(status, content)
   return new BrokerError(code, content.message ?? 'the provider reported an error in its response', {
-    details: { provider, raw: text.slice(0, MAX_RAW), status, refusal, mayBeCharged: content.mayBill },
+    details: {
+      provider,
+      raw: text.slice(0, MAX_RAW),
+      status,
+      refusal,
+      mayBeCharged: content.mayBill,
+      attempts: content.attempts,
+    },
   })
 }
 
@@ -80,6 +89,8 @@ interface ErrorContent {
   readonly message: string | undefined
   /** Another broker sets this when it may have to pay for the failed request. */
   readonly mayBill?: true | undefined
+  /** Another broker states how many attempts at providers it made. */
+  readonly attempts?: number | undefined
 }
 
 /** The fields of an error that any vendor is known to use. */
@@ -91,16 +102,46 @@ interface ErrorFields {
   readonly status?: unknown
   readonly details?: unknown
   readonly detail?: unknown
-  readonly metadata?: { readonly error_type?: unknown; readonly may_cost?: unknown }
+  readonly metadata?: {
+    readonly error_type?: unknown
+    readonly may_cost?: unknown
+    readonly attempts?: unknown
+  }
+}
+
+interface ErrorBody extends ErrorFields {
+  readonly error?: ErrorFields | string | null
+  /** Amazon's name for `message`. */
+  readonly Message?: unknown
+  /** NVIDIA's, in the form of RFC 9457. */
+  readonly title?: unknown
+  /** Cloudflare's list. */
+  readonly errors?: unknown
+}
+
+function isFields(value: unknown): value is ErrorFields {
+  return typeof value === 'object' && value !== null
+}
+
+function firstOf(list: unknown): ErrorFields | undefined {
+  const first: unknown = Array.isArray(list) ? list[0] : undefined
+  return isFields(first) ? first : undefined
 }
 
 /** Finds the names and the message in the shapes that providers use: an object, a text, a list, or no JSON at all. */
 function errorContent(raw: string): ErrorContent {
-  const object = parsed(raw) as (ErrorFields & { readonly error?: ErrorFields | string }) | null | undefined
+  const object = parsed(raw) as ErrorBody | null | undefined
   if (typeof object !== 'object' || object === null)
     return { names: [], message: typeof object === 'string' ? object : plainText(raw) }
-  const error = typeof object.error === 'object' && object.error !== null ? object.error : undefined
-  const messages = [error?.message ?? object.error, object.message, object.detail, detailText(object.detail)]
+  const error = isFields(object.error) ? object.error : firstOf(object.errors)
+  const messages = [
+    error?.message ?? object.error,
+    object.message,
+    object.Message,
+    object.detail,
+    detailText(object.detail),
+    object.title,
+  ]
   return {
     names: [
       error?.code,
@@ -113,7 +154,12 @@ function errorContent(raw: string): ErrorContent {
     ],
     message: messages.find((text): text is string => typeof text === 'string' && text !== ''),
     mayBill: error?.metadata?.may_cost === true ? true : undefined,
+    attempts: countOf(error?.metadata?.attempts),
   }
+}
+
+function countOf(value: unknown): number | undefined {
+  return Number.isInteger(value) && Number(value) >= 0 ? Number(value) : undefined
 }
 
 /** `reason` of Google's `ErrorInfo`. */
@@ -121,8 +167,10 @@ function reasonsIn(details: unknown): unknown[] {
   return Array.isArray(details) ? details.map((detail: { reason?: unknown } | null) => detail?.reason) : []
 }
 
-/** FastAPI's list of validation errors, as vLLM and others send it. */
+/** FastAPI's list of validation errors, as vLLM and others send it, or an object with the error, as DeepInfra does. */
 function detailText(detail: unknown): string | undefined {
+  const { error } = (isFields(detail) ? detail : {}) as { readonly error?: unknown }
+  if (typeof error === 'string') return error
   if (!Array.isArray(detail)) return undefined
   const [first] = detail as readonly ({ readonly msg?: unknown } | null)[]
   return typeof first?.msg === 'string' ? first.msg : undefined

@@ -1,34 +1,36 @@
-import type { Secret } from '../../base/secret.ts'
 import type { Lease } from '../keys/key-pool.ts'
 import type { ProviderDefinition, ProviderRequest } from '../provider.ts'
+import type { ProviderProtocol } from './protocol.ts'
 
 /** The headers of one request, sent with the key of `lease`. */
 export type HeadersOf = (lease: Lease, request: ProviderRequest) => string[]
 
 /** Most providers get the same headers with each request. They share one array per key, so its bytes are written only once. */
-export function createHeaders(definition: ProviderDefinition): HeadersOf {
+export function createHeaders(definition: ProviderDefinition, protocol: ProviderProtocol): HeadersOf {
   const byKey: string[][] = []
   if (definition.quirks?.speaksOpenRouter === true)
     return (lease, request) => [
-      ...(request.media?.form === undefined ? providerHeaders : formHeaders)(definition, lease.key),
+      ...(request.media?.form === undefined ? jsonHeaders : formHeaders)(
+        definition,
+        protocol.keyHeaders(lease.key),
+      ),
       ...routerHeaders(request),
     ]
   return (lease, { media }) =>
     media?.form === undefined
-      ? (byKey[lease.index] ??= providerHeaders(definition, lease.key))
-      : formHeaders(definition, lease.key)
+      ? (byKey[lease.index] ??= jsonHeaders(definition, protocol.keyHeaders(lease.key)))
+      : formHeaders(definition, protocol.keyHeaders(lease.key))
 }
 
-function providerHeaders(definition: ProviderDefinition, key: Secret | undefined): string[] {
-  return ['content-type', 'application/json', ...formHeaders(definition, key)]
+function jsonHeaders(definition: ProviderDefinition, keyHeaders: readonly string[]): string[] {
+  return ['content-type', 'application/json', ...formHeaders(definition, keyHeaders)]
 }
 
 /** Without the content type, which a form has of its own. */
-function formHeaders(definition: ProviderDefinition, key: Secret | undefined): string[] {
+function formHeaders(definition: ProviderDefinition, keyHeaders: readonly string[]): string[] {
   const headers = ['accept-encoding', 'identity']
   headers.push('user-agent', 'hero-aibroker')
-  if (key !== undefined) headers.push('authorization', `Bearer ${key.reveal()}`)
-  return [...headers, ...Object.entries(definition.headers ?? {}).flat()]
+  return [...headers, ...keyHeaders, ...Object.entries(definition.headers ?? {}).flat()]
 }
 
 /** The caller's headers that steer OpenRouter; none of them identifies the caller. */
@@ -41,8 +43,8 @@ const ROUTER_HEADERS = [
   'x-anthropic-beta',
 ] as const
 
-function routerHeaders({ headers: received, referer, title }: ProviderRequest): string[] {
-  const headers: string[] = []
+function routerHeaders({ headers: received, referer, title, hopHeaders = [] }: ProviderRequest): string[] {
+  const headers = [...hopHeaders]
   for (const name of ROUTER_HEADERS) {
     const value = received?.[name]
     if (typeof value === 'string') headers.push(name, value)

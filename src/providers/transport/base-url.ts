@@ -1,4 +1,4 @@
-import { BASE_URL_FORMS, validateBaseUrl } from '../../base/validate-base-url.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../../base/urls/validate-base-url.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { redactUrl } from '../../base/text.ts'
 

@@ -61,9 +61,12 @@ export class DeadlineTimer {
     return this.#clock.monotonic()
   }
 
-  /** A time at which `ms` have surely passed, at most two ticks late. Only while the timer runs. */
+  /**
+   * The time in `ms` from now, which is noticed at most one tick late. It is read from the clock: after a stall of this process
+   * the last tick is long past, and what starts then would be late before it began.
+   */
   in(ms: number): number {
-    return this.#nowMs + ms + this.#tickMs
+    return this.#clock.monotonic() + ms
   }
 
   add(timed: Timed): void {

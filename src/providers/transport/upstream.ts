@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
-import { Pool, errors, type Dispatcher } from 'undici'
+import { Pool, ProxyAgent, errors, type Dispatcher } from 'undici'
 import { BrokerError } from '../../base/errors.ts'
 import { isStreamed, type StreamedBody } from '../streamed-body.ts'
 import type { BaseUrl } from './base-url.ts'
+import type { ProxyAddress } from './proxy/proxy-address.ts'
 import { resourceLimitError } from './resource-limits.ts'
 import { DEFAULT_LIMITS, type TimeLimits } from './timeouts.ts'
 
@@ -75,8 +76,9 @@ const MAX_CONNECTIONS = 1024
 export function undiciUpstream(
   base: BaseUrl,
   limits: Pick<TimeLimits, 'connectMs'> = DEFAULT_LIMITS,
+  proxy?: ProxyAddress,
 ): Upstream {
-  const pool = new Pool(base.origin, {
+  const options = {
     connections: MAX_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
@@ -87,16 +89,18 @@ export function undiciUpstream(
       timeout: limits.connectMs,
       ...(base.socketPath === undefined ? {} : { socketPath: base.socketPath }),
     },
-  })
+  } as const
+  const pool = proxy === undefined ? new Pool(base.origin, options) : proxyAgent(proxy, limits, options)
   return {
     send(request, handler) {
       const call = new UndiciCall(handler)
-      const options: Dispatcher.DispatchOptions = {
+      const dispatched: Dispatcher.DispatchOptions = {
+        origin: base.origin,
         method: request.method,
         path: base.prefix + request.path,
         ...contentOf(request),
       }
-      pool.dispatch(options, call)
+      pool.dispatch(dispatched, call)
       return call
     },
     close: () => pool.close(),
@@ -107,6 +111,21 @@ function contentOf({ headers, body }: UpstreamRequest): Pick<Dispatcher.Dispatch
   if (!isStreamed(body)) return { headers, ...(body === undefined ? {} : { body }) }
   const length = ['content-length', String(body.byteLength)]
   return { headers: [...headers, ...length], body: Readable.from(body.read(), { objectMode: false }) }
+}
+
+function proxyAgent(
+  { shown, authorization }: ProxyAddress,
+  { connectMs: timeout }: Pick<TimeLimits, 'connectMs'>,
+  options: Pick<ProxyAgent.Options, 'connections' | 'pipelining' | 'headersTimeout' | 'bodyTimeout'>,
+): ProxyAgent {
+  return new ProxyAgent({
+    ...options,
+    uri: shown,
+    ...(authorization !== undefined && { token: authorization.reveal() }),
+    proxyTls: { timeout },
+    requestTls: { timeout },
+    proxyTunnel: false,
+  })
 }
 
 const ABORTED = new BrokerError('upstream-failed', 'aborted by us')

@@ -1,19 +1,14 @@
 import { BrokerError } from '../../base/errors.ts'
-import {
-  canonicalAddress,
-  firstForwardedAddress,
-  lastForwardedAddress,
-  LOCAL,
-  networkOf,
-} from '../../auth/address.ts'
+import { canonicalAddress, forwardedPayer, LOCAL, networkOf } from '../../auth/address.ts'
 import type { Caller } from '../../auth/caller.ts'
 import { readContextLabel } from '../../auth/context-label.ts'
 import { bearerOf, type Proof } from '../../auth/verify-bearer.ts'
 import type { CallerRules, HttpRequest } from './node/request-types.ts'
 
 /**
- * Identifies the caller, who also pays. On a Unix socket, and from a trusted proxy, a front may name the caller
- * (`X-Forwarded-For`, `X-Hero-Context`); elsewhere only the peer's address counts and those headers are ignored. The
+ * Identifies the caller, who also pays. On a Unix socket, and from a trusted proxy, a front names the caller: the last address
+ * of `X-Forwarded-For` that is not a trusted proxy's, and `X-Hero-Context`. Elsewhere only the peer's address counts and those
+ * headers are ignored. The
  * credential of a tool call names the caller itself. Throws `bad-context`, and `unauthorized` for a token of ours that is no
  * longer valid.
  */
@@ -75,13 +70,9 @@ function resolveCaller(request: HttpRequest, { proxies, context }: CallerRules):
   // A socket that belongs to one context ignores the header.
   const headerValue = headers['x-hero-context']
   const contextHeader = headerValue === undefined || context !== undefined ? undefined : headerValue
-  if (request.server.trustForwarded) {
-    const ip = forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL)
-    return { ip, context: readLabel(contextHeader) }
-  }
-  const peer = socketAddress(request)
-  if (proxies?.has(peer) !== true) return { ip: peer, context: undefined }
-  const ip = forwarded === undefined ? peer : (lastForwardedAddress(String(forwarded), proxies) ?? peer)
+  const peer = request.server.trustForwarded ? LOCAL : socketAddress(request)
+  if (peer !== LOCAL && proxies?.has(peer) !== true) return { ip: peer, context: undefined }
+  const ip = forwarded === undefined ? peer : forwardedPayer(String(forwarded), peer, proxies)
   return { ip, context: readLabel(contextHeader) }
 }
 

@@ -1,15 +1,23 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { renderError, withRequestId, type RenderedError } from './errors/error-response.ts'
-import type { CallerRules, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
+import {
+  renderError,
+  withRequestId,
+  type ErrorRenderer,
+  type RenderedError,
+} from './errors/error-response.ts'
+import type { CallerRules, Guard, HttpRequest, RouteConfig, ServerSettings } from './node/request-types.ts'
 import {
   createNodeServer,
   SERVER_TIMEOUTS,
   type RequestListener,
   type ServerTimeouts,
+  type TlsIdentity,
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
+import { allowOrigins, requireTokenOfPages, type AllowedOrigins } from './cors.ts'
+import { acceptCompressedBodies } from './node/compressed-body.ts'
 import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
@@ -21,6 +29,7 @@ declare module 'fastify' {
   interface FastifyInstance extends ServerSettings {
     readonly fastPath: FastPath
   }
+  interface FastifyContextConfig extends RouteConfig {}
 }
 
 /** The part of a logger that a server needs; pino has it. */
@@ -39,14 +48,21 @@ export interface HttpServerOptions {
   /** How callers are identified; by their address alone without it. */
   readonly callers?: CallerRules | undefined
   readonly guards?: readonly Guard[] | undefined
+  /** Origins of web pages that may call with a token; none without it. */
+  readonly corsOrigins?: AllowedOrigins | undefined
   readonly logger?: ServerLogger | undefined
   /** Called with the status of each response once it is sent. */
   readonly onResponse?: ((status: number) => void) | undefined
   /** Wraps the routes: what it returns handles each request that the request checks let pass. */
   readonly wrap?: ((serve: RequestListener) => RequestListener) | undefined
-  /** How this server renders errors, if not in OpenRouter's form. */
-  readonly render?: ((thrown: unknown) => RenderedError) | undefined
+  /**
+   * How errors of a path are rendered whose route does not say so, and of a path without a route; in OpenRouter's form without
+   * it. `path` may have a query.
+   */
+  readonly renderErrorAt?: ((path: string) => ErrorRenderer) | undefined
   readonly timeouts?: Partial<ServerTimeouts> | undefined
+  /** For a server that speaks TLS. */
+  readonly tls?: TlsIdentity | undefined
 }
 
 /**
@@ -56,19 +72,32 @@ export interface HttpServerOptions {
  * `close()` is a hard stop: drain the server first.
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { bodyLimit, trustForwarded, guards = [], onResponse, wrap = (serve) => serve } = options
+  const { bodyLimit, trustForwarded, corsOrigins, onResponse, wrap = (serve) => serve } = options
+  const { renderErrorAt = renderAsOpenRouter } = options
+  const guards = guardsOf(options)
   const timeouts = { ...SERVER_TIMEOUTS, ...options.timeouts }
-  const settings = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
+  const settings = {
+    trustForwarded,
+    callerRules: options.callers ?? {},
+    corsOrigins,
+    reportBug: bugReporter(options),
+  }
   const render = errorRenderer(options, settings)
   const fastPath = new FastPath()
   const server = Fastify({
     serverFactory: (handle) => {
       const longWay = verifyFirst(handle, settings.callerRules.bearerVerifier)
       const serve = fastPath.wrap(longWay, { settings, guards, bodyLimit, render })
-      return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, {
-        timeouts,
-        defaultsToJson: trustForwarded,
-      })
+      return createNodeServer(
+        reportResponses(allowOrigins(corsOrigins)(wrap(serve)), onResponse),
+        bodyLimit,
+        {
+          timeouts,
+          defaultsToJson: trustForwarded,
+          renderErrorAt,
+          tls: options.tls,
+        },
+      )
     },
     bodyLimit,
     clientErrorHandler: refuseMalformedRequest,
@@ -79,9 +108,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   })
   server.decorate('trustForwarded', settings.trustForwarded)
   server.decorate('callerRules', settings.callerRules)
+  server.decorate('corsOrigins', corsOrigins)
   server.decorate('reportBug', settings.reportBug)
   server.decorate('fastPath', fastPath)
   acceptRawJson(server)
+  acceptCompressedBodies(server)
   const routes = createRouteTable(server)
   server.setErrorHandler((error, request, reply) => sendRendered(reply, render(request, error)))
   server.setNotFoundHandler((request, reply) =>
@@ -98,6 +129,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     server.server.closeAllConnections()
   })
   return server
+}
+
+/** A page of another origin needs a token wherever it is let in. */
+function guardsOf({ guards = [], corsOrigins }: HttpServerOptions): readonly Guard[] {
+  return corsOrigins === undefined || corsOrigins.size === 0
+    ? guards
+    : [...guards, requireTokenOfPages(corsOrigins)]
 }
 
 /** Reports every response that is sent, whether Fastify, the fast path or a wrapper sent it. */
@@ -133,15 +171,18 @@ function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['repor
 }
 
 function errorRenderer(
-  { bodyLimit, render = renderError }: HttpServerOptions,
+  { bodyLimit, renderErrorAt = renderAsOpenRouter }: HttpServerOptions,
   { reportBug }: ServerSettings,
 ) {
   return (request: HttpRequest, thrown: unknown): RenderedError => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
+    const render = request.routeOptions.config?.renderError ?? renderErrorAt(request.raw.url ?? '')
     return withRequestId(render(error))
   }
 }
+
+const renderAsOpenRouter = (): ErrorRenderer => renderError
 
 function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
   const { 'x-request-id': id, ...others } = headers
@@ -165,6 +206,11 @@ function fromFastify(thrown: unknown, bodyLimit: number): unknown {
 
 function isFastifyError(thrown: unknown): thrown is FastifyError {
   return (
-    thrown instanceof Error && 'code' in thrown && 'statusCode' in thrown && typeof thrown.code === 'string'
+    thrown instanceof Error &&
+    // Fastify gives an error of a body that it reads a status, whoever threw it.
+    !(thrown instanceof BrokerError) &&
+    'code' in thrown &&
+    'statusCode' in thrown &&
+    typeof thrown.code === 'string'
   )
 }

@@ -23,14 +23,16 @@ export interface OwnNames {
   readonly address: string
   /** Further names, of a front or in a private DNS. */
   readonly hosts: readonly string[]
+  /** Origins of other pages that are let in. */
+  readonly origins?: ReadonlySet<string> | undefined
 }
 
 /**
  * Guards a TCP listener against web pages of other origins, with a token and without. `Host` must name the broker, so that no
- * foreign name can be pointed at it; `Origin` must be the broker's own; and a body must be JSON, which a page can't send to
+ * foreign name can be pointed at it; `Origin` must be the broker's own, or one of `origins`; and a body must be JSON, which a page can't send to
  * another origin without asking first. The guard throws `forbidden` and `unsupported-media`.
  */
-export function requireOwnPage({ address, hosts }: OwnNames): Guard {
+export function requireOwnPage({ address, hosts, origins }: OwnNames): Guard {
   const bound = canonicalAddress(address)
   const names = new Set(hosts.map((name) => name.toLowerCase()))
   const isPublic = !isLoopback(address)
@@ -43,8 +45,9 @@ export function requireOwnPage({ address, hosts }: OwnNames): Guard {
   }
   let lastHost: string | undefined
   return ({ headers }) => {
-    const { host, origin } = headers
-    if (host !== lastHost || origin !== undefined) refuseOtherOrigin(headers, isOwnName)
+    const { host } = headers
+    const origin = origins?.has(headers.origin ?? '') === true ? undefined : headers.origin
+    if (host !== lastHost || origin !== undefined) refuseOtherOrigin({ host, origin }, isOwnName)
     lastHost = host
     requireJson(headers)
   }

@@ -1,5 +1,6 @@
 import { usdText } from '../../base/money.ts'
 import type { UsageTotals } from '../../ledger/types.ts'
+import type { RefusalStatus, RefusedCount } from '../../ledger/usage/refused-requests.ts'
 import type { Result } from '../../wire/rpc/methods.ts'
 
 /** The sum of ledger entries as REST and RPC report it: counts, and amounts as exact decimals of US dollars. */
@@ -22,4 +23,11 @@ export function wireCost({
   unpriced,
 }: UsageTotals): Pick<Result<'usage.summary'>['totals'], 'cost_usd' | 'uncertain_usd' | 'unpriced'> {
   return { cost_usd: usdText(cost), uncertain_usd: usdText(uncertain), unpriced }
+}
+
+/** How many requests were refused, by reason. */
+export function wireRefused(counts: readonly RefusedCount[]): Result<'usage.summary'>['refused'] {
+  const sum = (status: RefusalStatus): number =>
+    counts.reduce((total, one) => (one.status === status ? total + one.requests : total), 0)
+  return { over_budget: sum(402), over_limit: sum(429), unavailable: sum(503) }
 }

@@ -6,6 +6,7 @@ import { renderError } from '../http/errors/error-response.ts'
 import { refuseForeignPage } from '../http/foreign-pages.ts'
 import type { McpAccess } from './caller-lookup.ts'
 import { type LegacySseTransport, createLegacySse } from './transport/legacy-sse.ts'
+import { acceptBothForms, acceptedForms, inAcceptedForm } from './transport/accept-header.ts'
 import { createProtocolServer } from './protocol/protocol-server.ts'
 import { SessionTable } from './sessions/session-table.ts'
 import { type StreamableHttp, createStreamableHttp } from './transport/streamable-http.ts'
@@ -50,7 +51,9 @@ export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutes
 }
 
 /** Browsers can't open Unix sockets, so there `Host` may be anything. Throws `forbidden`. */
-function requireLocalPage({ headers: { host = '', origin }, socket }: FastifyRequest): void {
+function requireLocalPage({ headers, socket, server }: FastifyRequest): void {
+  const { host = '' } = headers
+  const origin = server.corsOrigins?.has(headers.origin ?? '') === true ? undefined : headers.origin
   const isUnixSocket = socket.remoteAddress === undefined
   refuseForeignPage({ host: isUnixSocket ? undefined : host, origin }, isLoopback)
 }
@@ -68,10 +71,15 @@ function registerStreamableHttp(
       const caller = await authenticate(request)
       const signal = disconnectSignal(reply.raw)
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
-      const call = { request: webRequest(request.raw, body, signal), body: request.body, caller }
+      const raw = webRequest(request.raw, body, signal)
+      const forms = acceptedForms(raw.headers.get('accept'))
+      acceptBothForms(raw.headers)
+      const call = { request: raw, body: request.body, caller }
       const response = await streamable.handle({ ...call, finished: closeSignal(reply.raw) })
+      const accepted =
+        request.method === 'POST' ? await inAcceptedForm(response, forms, request.body) : response
       reply.hijack()
-      await writeWebResponse(response, reply.raw, signal)
+      await writeWebResponse(accepted, reply.raw, signal)
     },
   })
 }

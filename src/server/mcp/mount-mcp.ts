@@ -66,12 +66,13 @@ export function mountMcp(server: FastifyInstance, options: MountOptions): Mounte
 async function openInner(outer: FastifyInstance, options: MountOptions): Promise<Inner> {
   const { toolBroker, clock, isGuarded } = options
   const { registerMcpRoutes } = await import('./mcp-routes.ts')
-  const { trustForwarded, callerRules: callers } = outer
+  const { trustForwarded, corsOrigins, callerRules: callers } = outer
   const app = createHttpServer({
     name: options.server.name,
     bodyLimit: options.server.bodyLimit,
     logger: options.server.logger,
     trustForwarded,
+    corsOrigins,
     callers,
   })
   const routes = await registerMcpRoutes(app, {

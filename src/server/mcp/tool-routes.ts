@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { BrokerError } from '../../base/errors.ts'
+import { toolArguments } from '../../mcp/policy/tool-arguments.ts'
 import type { ListedTool } from '../../mcp/types.ts'
 import type { McpAccess } from './caller-lookup.ts'
 import { disconnectSignal } from './transport/web-response.ts'
@@ -18,7 +18,7 @@ export function registerToolRoutes(app: FastifyInstance, { toolBroker, authentic
 
   app.post<{ Params: { name: string } }>('/mcp/tools/:name', async (request, reply) => {
     const caller = await authenticate(request)
-    return toolBroker.callTool(caller, request.params.name, argumentsOf(request.body), {
+    return toolBroker.callTool(caller, request.params.name, toolArguments(request.body), {
       signal: disconnectSignal(reply.raw),
     })
   })
@@ -34,10 +34,4 @@ function withEtag(request: FastifyRequest, reply: FastifyReply, body: string): F
   void reply.header('etag', etag).header('cache-control', 'private, no-cache')
   if (request.headers['if-none-match'] === etag) return reply.code(304).send()
   return reply.type('application/json').send(body)
-}
-
-function argumentsOf(body: unknown): Record<string, unknown> {
-  if (body === undefined || body === null) return {}
-  if (typeof body === 'object' && !Array.isArray(body)) return body as Record<string, unknown>
-  throw new BrokerError('bad-request', 'the body must be a JSON object: the arguments of the tool')
 }

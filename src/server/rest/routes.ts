@@ -1,13 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
+import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
+import type { ClientDialect } from '../../dialects/client-dialect.ts'
+import { countRefusal } from '../../inference/admission/refusal-counter.ts'
+import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
+import type { ErrorRenderer } from '../http/errors/error-response.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
+import { getOutcomes } from './cascade/outcomes.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
+import { postCountTokens } from './dialects/count-tokens.ts'
+import { postDialectChat } from './dialects/dialect-chat.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
-import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
+import { createBodyReader } from './inference/respond.ts'
+import type { BodyReader, InferenceRouteParts } from './inference/route-parts.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
 import { postImage, postModeration, postRerank, postSpeech } from './inference/media/json-routes.ts'
 import {
@@ -21,6 +30,10 @@ import { getZdrEndpoints } from './models/model-endpoints.ts'
 import { MODEL_FILTERS } from './models/model-filters.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models/models.ts'
 import { getProviders } from './models/providers.ts'
+import { dialectShape } from './shapes/dialect-shape.ts'
+import type { ApiShape } from './shapes/api-shape.ts'
+import { OPENAI } from './shapes/openai.ts'
+import { OPENROUTER } from './shapes/openrouter.ts'
 
 type Handle = (
   request: FastifyRequest,
@@ -47,6 +60,8 @@ interface RoutePlan {
 interface PlainRoute extends RoutePlan {
   readonly method: 'GET' | 'POST'
   readonly handle: Handle
+  /** How it talks to its clients, if not as the other routes below its prefix. */
+  readonly shape?: ApiShape | undefined
 }
 
 /** Calls a model, like nearly all requests, and so takes the fast path. */
@@ -55,10 +70,17 @@ interface InferenceRoute extends RoutePlan {
   /** It takes multipart forms, too, and reads them itself. */
   readonly acceptsForms?: boolean | undefined
   readonly infer: InferenceRouteHandler
+  /** How it talks to its clients, if not as the other routes below its prefix. */
+  readonly shape?: ApiShape | undefined
 }
 
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
+
+/** A route for chats in another dialect. */
+function dialectRoute(dialect: ClientDialect, plan: RoutePlan): InferenceRoute {
+  return { method: 'POST', ...plan, shape: dialectShape(dialect), infer: postDialectChat(dialect) }
+}
 
 /** The routes below `/v1` and `/api/v1` that call a model. */
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
@@ -128,6 +150,10 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     acceptsForms: true,
     summary: 'Variations of an image, at the providers that still make them',
   },
+  dialectRoute(anthropicMessages, {
+    path: '/messages',
+    summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
+  }),
 ]
 
 /** The other routes below `/v1` and `/api/v1`. */
@@ -144,6 +170,13 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     path: '/quote',
     handle: postQuote,
     summary: 'The expected and the maximum cost of a request; no provider is called',
+  },
+  {
+    method: 'POST',
+    path: '/messages/count_tokens',
+    handle: postCountTokens,
+    shape: dialectShape(anthropicMessages),
+    summary: 'About how many tokens a request of `/messages` has; no provider is called',
   },
   {
     method: 'GET',
@@ -208,6 +241,14 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
   },
   {
     method: 'GET',
+    path: '/cascade/outcomes',
+    handle: getOutcomes,
+    summary:
+      'For a broker below: what became of requests that it sent, by its own id of them, with their costs',
+    query: ['request', 'wait_ms'],
+  },
+  {
+    method: 'GET',
     path: '/credits',
     handle: getCredits,
     summary:
@@ -228,7 +269,7 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/billing/usage',
     handle: getBillingUsage,
-    summary: 'What every address spent, the highest first; for administrators',
+    summary: 'What every address spent, and the refused requests per caller and day; for administrators',
     query: PERIOD,
   },
   {
@@ -236,7 +277,8 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     path: '/billing/usage/:ip',
     shown: '/billing/usage/{ip}',
     handle: getBillingUsageOf,
-    summary: 'What one address spent, per model, context and day; for administrators',
+    summary:
+      'What one address spent, per model, context and day, and its refused requests; for administrators',
     query: PERIOD,
   },
   {
@@ -255,12 +297,27 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
   },
 ]
 
-/** Base paths on `rest.sock` and TCP. */
-export const REST_PREFIXES = ['/v1', '/api/v1']
-/** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
-export const WEB_PREFIXES = [...REST_PREFIXES, '']
+/** A base path, and how the routes below it talk to their clients. */
+export interface RestPrefix {
+  readonly path: string
+  readonly shape: ApiShape
+}
 
-export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody' | 'uploads'> {
+/** Base paths on `rest.sock` and TCP. */
+export const REST_PREFIXES: readonly RestPrefix[] = [
+  { path: '/v1', shape: OPENAI },
+  { path: '/api/v1', shape: OPENROUTER },
+]
+/** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
+export const WEB_PREFIXES: readonly RestPrefix[] = [...REST_PREFIXES, { path: '', shape: OPENAI }]
+
+/** How errors are rendered of a path that no route has: as below its prefix, and in OpenRouter's form at the root. */
+export function errorRendererAt(path: string): ErrorRenderer {
+  const prefix = REST_PREFIXES.find((one) => path === one.path || path.startsWith(`${one.path}/`))
+  return (prefix?.shape ?? OPENROUTER).renderError
+}
+
+export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody' | 'shape' | 'uploads'> {
   readonly http: HttpServices
   /** Wraps the handlers. */
   readonly wrap?: ((handle: FastRoute['handle']) => FastRoute['handle']) | undefined
@@ -269,16 +326,21 @@ export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBo
 /** Adds the routes that call a model. `prefixes` are the base paths that clients may use. */
 export function addInferenceRoutes(
   server: FastifyInstance,
-  prefixes: readonly string[],
+  prefixes: readonly RestPrefix[],
   { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
   const parts = { services, replay, readBody: createBodyReader(), uploads: http.uploads }
+  const onRefused = (request: HttpRequest, refusal: unknown): void =>
+    countRefusal(services.refusals, authenticate(request), refusal)
   for (const prefix of prefixes)
-    for (const { path, infer, acceptsForms } of INFERENCE_ROUTES) {
-      const handle = wrap((request, reply) => infer(request, reply, parts))
-      addInferenceRoute(server, prefix + path, {
+    for (const { path, infer, acceptsForms, shape = prefix.shape } of INFERENCE_ROUTES) {
+      const handle = wrap((request, reply) => infer(request, reply, { ...parts, shape }))
+      const { renderError } = shape
+      addInferenceRoute(server, prefix.path + path, {
         limit: http.concurrencyLimit,
         acceptsForms,
+        renderError,
+        onRefused,
         handle,
       })
     }
@@ -292,20 +354,23 @@ export interface AccountAndModelRouteOptions {
 /** Adds all other REST routes: what they report is known in the primary alone. */
 export function addAccountAndModelRoutes(
   server: FastifyInstance,
-  prefixes: readonly string[],
+  prefixes: readonly RestPrefix[],
   { services, http }: AccountAndModelRouteOptions,
 ): void {
   const readBody = createBodyReader()
   // Requests that only read are served however busy the broker is.
-  const onRequest = admissionHook(http.concurrencyLimit)
-  const add = ({ method, handle }: PlainRoute, url: string): void => {
+  const onRequest = admissionHook({ limit: http.concurrencyLimit })
+  const add = ({ method, handle, shape }: PlainRoute, url: string, usual: ApiShape): void => {
+    const { renderError } = shape ?? usual
     server.route({
       method,
       url,
+      config: { renderError },
       ...(method === 'POST' && { onRequest }),
       handler: (request, reply) => handle(request, reply, services, readBody),
     })
   }
-  for (const route of ROOT_ROUTES) add(route, route.path)
-  for (const prefix of prefixes) for (const route of ACCOUNT_AND_MODEL_ROUTES) add(route, prefix + route.path)
+  for (const route of ROOT_ROUTES) add(route, route.path, OPENROUTER)
+  for (const { path, shape } of prefixes)
+    for (const route of ACCOUNT_AND_MODEL_ROUTES) add(route, path + route.path, shape)
 }

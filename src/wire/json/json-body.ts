@@ -8,6 +8,14 @@ export interface JsonBody extends JsonText {
   readonly value: Readonly<Record<string, unknown>>
   /** Size of the body as it was received. */
   readonly byteLength: number
+  /** The request that this one was made from, when the caller wrote it in another dialect. */
+  readonly source?: SourceBody | undefined
+}
+
+/** A request as the caller wrote it, and in which dialect. */
+export interface SourceBody {
+  readonly dialect: string
+  readonly body: JsonBody
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -18,7 +18,9 @@ export function fieldError(
   under: readonly PropertyKey[] = [],
 ): BrokerError {
   const { path, words } = findProblem(schema, value, under)
-  return new BrokerError('bad-request', `${path === '' ? 'the body' : `the field “${path}”`} ${words}`)
+  const subject = path === '' ? 'the body' : `the field “${path}”`
+  const details = path === '' ? {} : { field: path }
+  return new BrokerError('bad-request', `${subject} ${words}`, { details })
 }
 
 /** Validates a refused value again, this time to describe the problem. */

@@ -13,6 +13,7 @@ const promptDetails = z
   .looseObject({
     cached_tokens: part,
     cache_write_tokens: part, // OpenRouter, OpenAI
+    cache_write_1h_tokens: part, // ours, of those written to a cache that keeps them for an hour
     cache_creation_tokens: part, // LiteLLM
     cache_creation_input_tokens: part, // Alibaba
     audio_tokens: part,

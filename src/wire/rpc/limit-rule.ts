@@ -41,6 +41,26 @@ export const limitRule = z
         'Whether a second provider may be called as well when the first is unusually slow to begin a stream; both may charge. Without it the setting of the model holds.',
       ),
     local_only: z.boolean().optional().describe('Only providers that run on this host.'),
+    regions: z
+      .array(z.string().regex(/^[A-Z]{2}$/, 'should be a country in two capitals, such as DE'))
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Only providers of companies in these countries (ISO 3166); an unknown country is refused.'),
+    no_training: z
+      .boolean()
+      .optional()
+      .describe('Only providers that are known not to train models on prompts and responses.'),
+    no_retention: z
+      .boolean()
+      .optional()
+      .describe('Only providers that are known to keep nothing beyond the request.'),
+    max_hops: z
+      .int()
+      .min(0)
+      .max(16)
+      .optional()
+      .describe('How many brokers above this one a request may pass; with 0 no mother is used.'),
   })
   .meta({ id: 'LimitRule' })
 

@@ -13,6 +13,10 @@ import { limitsMethods } from './methods/access/limits.ts'
 import type { Method } from './method.ts'
 import { metricsMethods } from './methods/metrics.ts'
 import { modelsMethods } from './methods/models.ts'
+import { settingsMethods } from './methods/cascade/settings.ts'
+import { reconcileMethods } from './methods/cascade/reconcile.ts'
+import { leasesMethods } from './methods/cascade/leases.ts'
+import { mothersMethods } from './methods/cascade/mothers.ts'
 import { providersMethods } from './methods/providers.ts'
 import { reportMethods } from './methods/reports/usage-query.ts'
 import { requestsMethods } from './methods/reports/requests.ts'
@@ -43,6 +47,10 @@ export const methods = {
   ...modelsMethods,
   ...catalogMethods,
   ...providersMethods,
+  ...mothersMethods,
+  ...leasesMethods,
+  ...reconcileMethods,
+  ...settingsMethods,
   ...mcpMethods,
   ...aiMethods,
   ...usageMethods,

@@ -81,7 +81,7 @@ test('all problems are reported at once, each with its place and the remedy', ()
         tiers: {above_input_tokens: 1}
   gpt-4o: {}
   auto:
-    kind: image
+    kind: video
     backends: []
   twice:
     backends:
@@ -105,7 +105,7 @@ providers:
     modelsconfig.yml:12:16: models.gpt-4o.backends[1].tiers: is a mapping, should be a list: one line with “- ” for each
     modelsconfig.yml:13:3: models.gpt-4o: is written twice, first in line 2; keep one
     modelsconfig.yml:14:3: models.auto: means automatic selection and can’t be a model; choose another name
-    modelsconfig.yml:15:11: models.auto.kind: “image” is not known here; write chat or embedding or speech or transcription
+    modelsconfig.yml:15:11: models.auto.kind: “video” is not known here; write chat or embedding or speech or transcription or image or rerank or moderation
     modelsconfig.yml:16:15: models.auto.backends: is empty: without a backend nobody can answer
     modelsconfig.yml:19:63: models.twice.backends[0].hour_cost: minute_cost says this already; keep one of the two
     modelsconfig.yml:20:9: models.twice.backends[1]: offers a/b a second time; keep one
@@ -312,4 +312,29 @@ providers:
 
 test('an unreadable models file gets an error with its path and the remedy', () => {
   expect(() => readModelsFile('/nowhere/models.yml')).toThrow(/\/nowhere\/models\.yml.*MODELS_CONFIG_PATH/)
+})
+
+test('merge keys take the entries of other mappings that are not written anew, numbers to the digit', () => {
+  const { catalog } = parseModelsFile(`
+models:
+  a:
+    backends:
+      - &base {provider: p, model_id: x, input_cost: 0.1, output_cost: 2}
+  b:
+    backends:
+      - <<: *base
+        model_id: y
+        output_cost: 3
+  c:
+    backends:
+      - {<<: [{model_id: z}, *base]}
+`)
+  const priceOfEndpoint = (id: string) => catalog.endpoints.get(id)?.price
+  expect(priceOfEndpoint('p/y')).toMatchObject({ input: priceOfEndpoint('p/x')?.input })
+  expect(priceOfEndpoint('p/y')?.output).not.toEqual(priceOfEndpoint('p/x')?.output)
+  expect(priceOfEndpoint('p/z')).toMatchObject({ output: priceOfEndpoint('p/x')?.output })
+})
+
+test('a merge key with anything but mappings is refused by name', () => {
+  expect(refusal('models:\n  m:\n    <<: 7\n    backends: []')).toContain('must be an alias of a mapping')
 })

@@ -82,7 +82,10 @@ test('doubtful findings are shown with advice and exit with 0', async () => {
 test('--json prints the list of findings', async () => {
   await using broker = await startScriptedBroker(says('yes'))
   const { out } = await runInProcess(['doctor', '--json', '--socket', broker.path])
-  expect(JSON.parse(out)).toContainEqual({ state: 'good', what: 'Groq: ready, 2 keys, 9 models' })
+  expect(JSON.parse(out)).toContainEqual({
+    state: 'good',
+    what: 'Groq: ready, 2 keys, 9 models, reached directly',
+  })
 })
 
 test('a file or socket that other users could open is a bad finding, and --mend fixes its permissions', async () => {

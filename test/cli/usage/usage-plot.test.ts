@@ -9,6 +9,7 @@ import { runInProcess } from '../../support/run-cli.ts'
 import { says, startScriptedBroker } from '../../support/scripted-broker.ts'
 
 const none = methods['usage.summary'].example.result.totals
+const NONE_REFUSED = { over_budget: 0, over_limit: 0, unavailable: 0 }
 
 describe('usage --plot', () => {
   test('draws a bar per day, with the longest for the most expensive', async () => {
@@ -16,7 +17,11 @@ describe('usage --plot', () => {
     const days: Params<'usage.summary'>[] = []
     const summary = async (params: Params<'usage.summary'>) => {
       const cost_usd = days.push(params) === 1 ? '1.501' : (costs[(days.length - 2) % 4] ?? '0')
-      return { totals: { ...none, cost_usd, requests: cost_usd === '0' ? 0 : 2 }, models: [] }
+      return {
+        totals: { ...none, cost_usd, requests: cost_usd === '0' ? 0 : 2 },
+        models: [],
+        refused: NONE_REFUSED,
+      }
     }
     const handlers = { ...exampleHandlers, 'usage.summary': summary }
     await using broker = await startScriptedBroker(says(), { handlers })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
-import { PlainTextChunks } from '../../../src/inference/response/plain-text-response.ts'
+import { chatFormatter } from '../../../src/inference/response/formats/chat-response.ts'
+import { PlainTextChunks } from '../../../src/inference/response/formats/plain-text-response.ts'
+import { OPENROUTER_RESPONSES } from '../../../src/inference/response/response-shape.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
 const facts = {
@@ -10,6 +11,7 @@ const facts = {
   provider: 'Acme',
   model: 'acme/one',
   isCombined: false,
+  shape: OPENROUTER_RESPONSES,
   costParts: () => undefined,
   cost: () => undefined,
   metadata: () => undefined,

@@ -229,7 +229,10 @@ test('a ledger that an earlier version cleared verifies after its update, and is
   await using here = temporaryStore()
   await bookedLedger(here)
   await here.store.close()
-  tamper(here, 'DROP TABLE cleared_days; DROP TABLE ledger_seals; PRAGMA user_version = 7')
+  tamper(
+    here,
+    'DROP TABLE cleared_days; DROP TABLE ledger_seals; DROP TABLE refused_requests; PRAGMA user_version = 7',
+  )
   const ledger = createLedger({ store: await here.reopen() })
   expect(await ledger.verify()).not.toHaveProperty('problems')
   await ledger.clear(FIRST_DAY + 3)

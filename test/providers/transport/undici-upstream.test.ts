@@ -3,5 +3,5 @@ import { describe, vi } from 'vitest'
 vi.stubEnv('AIBROKER_HTTP_CLIENT', 'undici')
 
 describe('an OpenAI provider over undici', async () => {
-  await import('../protocols/openai-provider.test.ts')
+  await import('../protocols/create-provider.test.ts')
 })

@@ -23,7 +23,7 @@ test('a caller on a Unix socket without headers is local and has no context', as
 })
 
 test('a front on a Unix socket names the caller and its context', async () => {
-  const response = await who({}, '\nX-Forwarded-For: unknown, 0400::1, 10.0.0.1\nX-Hero-Context: 7')
+  const response = await who({}, '\nX-Forwarded-For: 10.0.0.1, 0400::1\nX-Hero-Context: 7')
   expect(JSON.parse(response?.body ?? '')).toEqual({ ip: '400::1', context: '7' })
 })
 

@@ -137,7 +137,7 @@ test('an error thrown by a handler is rendered from the error table', async () =
 
 test('a server with its own renderer renders all errors with it', async () => {
   await using opened = await openServer({
-    render: () => ({ status: 418, headers: { 'x-tea': 'pot' }, body: { short: true } }),
+    renderErrorAt: () => () => ({ status: 418, headers: { 'x-tea': 'pot' }, body: { short: true } }),
   })
   const response = await opened.send('GET /unknown HTTP/1.1')
   expect(response).toMatchObject({ status: 418, body: '{"short":true}' })

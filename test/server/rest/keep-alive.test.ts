@@ -1,3 +1,4 @@
+import { OPENROUTER } from '../../../src/server/rest/shapes/openrouter.ts'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -25,7 +26,7 @@ beforeEach(async () => {
     routes: (fastify) =>
       fastify.post('/v1/chat/completions', (request, reply) => {
         const { stream: streamed } = JSON.parse(String(request.body)) as { stream: boolean }
-        const sink = new HttpResponseSink(reply, clock)
+        const sink = new HttpResponseSink(reply, OPENROUTER, clock)
         sink.prepare({ model: 'm', stream: streamed, object: 'chat.completion.chunk' })
         sink.start({})
         sinks.resolve(sink)

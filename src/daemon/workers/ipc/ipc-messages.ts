@@ -1,10 +1,13 @@
 import { asBrokerError, BrokerError, type ErrorCode, type ErrorDetails } from '../../../base/errors.ts'
 import type { Money } from '../../../base/money.ts'
+import type { Caller } from '../../../auth/caller.ts'
 import type { StoredToken } from '../../../auth/token-table.ts'
 import type { HoldRequest, Settlement } from '../../../ledger/types.ts'
+import type { RefusalStatus } from '../../../ledger/usage/refused-requests.ts'
 import type { LimitAdmission, Allowance } from '../../../limits/limits.ts'
 import type { ResponseTokens } from '../../../limits/response-tokens.ts'
 import type { StoredRule } from '../../../limits/effective-limits.ts'
+import type { PolicyConfig } from '../../../mcp/config/config.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 
 /** What a worker sends to the primary. */
@@ -39,6 +42,8 @@ export type AccountingMessage =
   | { readonly type: 'settle'; readonly n: number; readonly settlement: Settlement }
   /** Release the slot of a request that has no hold. */
   | { readonly type: 'release'; readonly n: number }
+  /** A request was refused without a row. */
+  | { readonly type: 'refusal'; readonly caller: Caller; readonly status: RefusalStatus }
   | { readonly type: 'upstream-id'; readonly theirs: string; readonly ours: string }
 
 /** State of the worker itself, and its telemetry. */
@@ -79,10 +84,11 @@ export type StateUpdate =
   | { readonly topic: 'registry'; readonly value: RegistryState }
   | { readonly topic: 'rules'; readonly value: readonly StoredRule[] }
   | { readonly topic: 'tokens'; readonly value: readonly StoredToken[] }
+  | { readonly topic: 'tool-policies'; readonly value: readonly PolicyConfig[] }
 
 export type Topic = StateUpdate['topic']
 
-export const TOPICS: readonly Topic[] = ['registry', 'rules', 'tokens']
+export const TOPICS: readonly Topic[] = ['registry', 'rules', 'tokens', 'tool-policies']
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 

@@ -26,7 +26,11 @@ export async function openClusteredListeners(
     Pick<WorkerPoolParts, 'flags' | 'state'> & { readonly broadcast: Pick<WorkerBroadcast, 'connect'> },
 ): Promise<ClusteredListeners> {
   await using stack = new AsyncDisposableStack()
-  stack.defer(() => rmSync(internalSocketFolder(parts.sockets), { recursive: true, force: true }))
+  const removeInternal = (): void =>
+    rmSync(internalSocketFolder(parts.sockets), { recursive: true, force: true })
+  // One that a killed broker left may have been opened to others; a new folder is private.
+  removeInternal()
+  stack.defer(removeInternal)
   const internal = stack.use(await openInternalListeners(parts, { tcp: forwardedPeer }))
   const workerPool = await createWorkerPool(parts)
   let rpc: Listeners | undefined

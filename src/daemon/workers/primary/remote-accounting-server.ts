@@ -1,3 +1,4 @@
+import type { RefusalCounter } from '../../../inference/admission/refusal-counter.ts'
 import type { UpstreamIds } from '../../../inference/response/upstream-ids.ts'
 import type { HttpServices } from '../../../inference/services/services.ts'
 import { BrokerError } from '../../../base/errors.ts'
@@ -19,6 +20,7 @@ export interface AccountingServices {
   readonly upstreamIds: UpstreamIds
   readonly limits: Pick<Limits, 'admit' | 'allowance' | 'budgetQueue'>
   readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle' | 'interrupt'>
+  readonly refusals?: RefusalCounter | undefined
   readonly endpointStats: { record(settlement: Settlement): void }
 }
 
@@ -75,6 +77,8 @@ export class RemoteAccountingServer {
         return this.#release(message.n, 0)
       case 'upstream-id':
         return services.upstreamIds.add(message.theirs, message.ours)
+      case 'refusal':
+        return services.refusals?.count(message.caller, message.status)
     }
   }
 

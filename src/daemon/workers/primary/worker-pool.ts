@@ -270,6 +270,7 @@ class RunningWorkerPool implements WorkerPool {
       case 'settle':
       case 'release':
       case 'upstream-id':
+      case 'refusal':
         accounting.onMessage(message)
     }
   }

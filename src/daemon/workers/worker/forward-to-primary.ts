@@ -1,7 +1,8 @@
 import { Agent, request as send, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { BrokerError } from '../../../base/errors.ts'
-import { renderError, sendRenderedError } from '../../../server/http/errors/error-response.ts'
+import { sendRenderedError } from '../../../server/http/errors/error-response.ts'
+import { errorRendererAt } from '../../../server/rest/routes.ts'
 
 /** Carries the peer address to the primary's internal TCP listener, which can't see it. A value sent by a caller is dropped. */
 export const PEER_HEADER = 'x-aibroker-peer'
@@ -19,7 +20,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 export interface Forwarder {
   /** Forwards a request whose body was not read yet. */
   (request: IncomingMessage, response: ServerResponse): void
-  /** Forwards a request with the body that was read. */
+  /** Forwards a request with the body that was read, and unpacked if it was compressed. */
   withBody(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void
   close(): void
 }
@@ -39,7 +40,8 @@ export function createForwarder(internalSocket: string): Forwarder {
     outgoing.once('response', (incoming) => sendResponse(incoming, response))
     outgoing.on('error', () => {
       // A server that refuses a body may stop reading it; its response is then already being sent.
-      if (!response.headersSent) sendRenderedError(response, renderError(notAvailable()))
+      if (!response.headersSent)
+        sendRenderedError(response, errorRendererAt(request.url ?? '')(notAvailable()))
     })
     response.once('close', () => outgoing.destroy())
     return outgoing
@@ -50,7 +52,7 @@ export function createForwarder(internalSocket: string): Forwarder {
   }
   return Object.assign(forward, {
     withBody(request: IncomingMessage, response: ServerResponse, body: Uint8Array) {
-      const headers = headersOf(request, 'content-length', 'transfer-encoding')
+      const headers = headersOf(request, 'content-length', 'transfer-encoding', 'content-encoding')
       open(request, response, [...headers, 'content-length', String(body.byteLength)]).end(body)
     },
     close: () => agent.destroy(),

@@ -1,9 +1,9 @@
+import type { Caller } from '../../../auth/caller.ts'
 import type { InferenceRequest } from '../../../inference/request/inference-request.ts'
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { ToolChats } from '../../../inference/services/services.ts'
-import { watchFile } from '../../../files/watch-file.ts'
-import { readMcpConfig } from '../../../mcp/config/config-file.ts'
+import type { PolicyConfig } from '../../../mcp/config/config.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
 /** Thrown when a worker finds, after reading a request, that only the primary can serve it. */
@@ -29,37 +29,27 @@ export function forwardIfPrimaryOnly(
 }
 
 /**
- * The chats with tools of a worker: it reads the policy that decides which callers get tools by default, and forwards every
- * chat with tools. The MCP servers themselves run once, in the primary.
+ * The chats with tools of a worker: it knows which callers get tools by default, and forwards every chat with tools. The MCP
+ * servers themselves, and their file, are the primary's: it alone decides which version of the file is in use.
  */
-export async function openWorkerToolChats(
-  configPath: string | undefined,
-  clock: Clock,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly toolChats: ToolChats; reload(): Promise<void>; close(): void }> {
-  // Unknown as long as the file can't be read: the primary, which keeps the last good file, then serves every chat.
-  let policy = configPath === undefined ? new ToolPolicy([], clock) : undefined
-  const reload = async (): Promise<void> => {
-    if (configPath === undefined) return
-    try {
-      const { policies, problems } = readMcpConfig(configPath, environment)
-      // A policy that can't be read replaces no good one, as in the primary.
-      if (policy === undefined || problems.every(({ server }) => server !== '*'))
-        policy = new ToolPolicy(policies, clock)
-    } catch {
-      // A file that can't be parsed changes nothing, as in the primary, which logs it.
-    }
+export class WorkerToolChats implements ToolChats {
+  readonly #clock: Clock
+  #policy: ToolPolicy | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
-  // The watch begins before the file is read, so that no change falls between.
-  const watch = configPath === undefined ? undefined : watchFile(configPath, clock, () => void reload())
-  const close = (): void => watch?.close()
-  await reload()
-  const toolChats: ToolChats = {
-    chatTools(caller) {
-      if (policy === undefined) throw new ForwardRequired()
-      return policy.chatTools(caller)
-    },
-    run: () => Promise.reject(new ForwardRequired()),
+
+  replace(policies: readonly PolicyConfig[]): void {
+    this.#policy = new ToolPolicy(policies, this.#clock)
   }
-  return { toolChats, reload, close }
+
+  chatTools(caller: Caller): readonly string[] {
+    if (this.#policy === undefined) throw new ForwardRequired()
+    return this.#policy.chatTools(caller)
+  }
+
+  run(): Promise<void> {
+    return Promise.reject(new ForwardRequired())
+  }
 }

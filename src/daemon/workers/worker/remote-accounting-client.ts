@@ -4,6 +4,7 @@ import type { Clock } from '../../../base/clock.ts'
 import type { Money } from '../../../base/money.ts'
 import { budgetWaitMs, isHeldMoney } from '../../../inference/budget/held-money.ts'
 import { affordableCandidates } from '../../../inference/budget/affordable-candidates.ts'
+import { cascadeLinkOf } from '../../../inference/request/cascade-link.ts'
 import type { RequestContext, InferenceRequest } from '../../../inference/request/inference-request.ts'
 import type { RequestAccounting } from '../../../inference/budget/accounting.ts'
 import { maxCostOf } from '../../../ledger/cost.ts'
@@ -142,11 +143,8 @@ class RemoteAccountingClient implements RemoteAccounting {
     return { n, hold: { ...request, rowid: reserved.rowid }, admission, allowance }
   }
 
-  #holdRequest({
-    request: inferenceRequest,
-    context: { caller, referer, title },
-    id,
-  }: ReservationRequest): HoldRequest {
+  #holdRequest({ request: inferenceRequest, context, id }: ReservationRequest): HoldRequest {
+    const { caller, referer, title } = context
     return {
       id,
       caller,
@@ -158,6 +156,7 @@ class RemoteAccountingClient implements RemoteAccounting {
       referer,
       title,
       group: inferenceRequest.group,
+      link: cascadeLinkOf(inferenceRequest, context),
     }
   }
 

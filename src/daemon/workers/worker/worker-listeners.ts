@@ -3,11 +3,17 @@ import type { IncomingMessage } from 'node:http'
 import type { HttpServices, InferenceServices } from '../../../inference/services/services.ts'
 import { looksLikeCredential } from '../../../auth/caller-credentials.ts'
 import { bearerOf } from '../../../auth/verify-bearer.ts'
+import { LEASE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { FastRoute } from '../../../server/http/fast-path.ts'
 import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../server/http/node/request-types.ts'
-import { addInferenceRoutes, INFERENCE_ROUTES, REST_PREFIXES } from '../../../server/rest/routes.ts'
+import {
+  addInferenceRoutes,
+  INFERENCE_ROUTES,
+  REST_PREFIXES,
+  type RestPrefix,
+} from '../../../server/rest/routes.ts'
 import { bindTcp, bindSharedUnixSocket } from '../../../runtime/bind.ts'
 import type { DrainTimer } from '../../../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../../../runtime/drain.ts'
@@ -18,6 +24,7 @@ import {
   optionsFor,
   restListeners,
   tcpOptions,
+  internalSocketFolder,
   internalSocketPath,
   type OptionParts,
 } from '../../listeners/listeners.ts'
@@ -56,7 +63,7 @@ export async function openWorkerListeners(parts: WorkerListenerParts): Promise<W
     )
     open.push(built)
     await built.server.ready()
-    await bindSharedUnixSocket(built.server.server, path)
+    await bindSharedUnixSocket(built.server.server, path, internalSocketFolder(sockets))
   }
   const port = config.listen === undefined ? undefined : await openTcp(config.listen, parts, open)
   return {
@@ -83,13 +90,13 @@ async function openTcp(
 /** Serves what a worker can serve, and forwards the rest to the primary's internal listener of the same name. */
 function buildWorkerListener(
   options: HttpServerOptions,
-  prefixes: readonly string[],
+  prefixes: readonly RestPrefix[],
   { services, http, sockets }: WorkerListenerParts,
 ): OpenWorkerListener {
   const forward = createForwarder(internalSocketPath(sockets, options.name))
   // Files are kept in one process, the primary.
   const served = INFERENCE_ROUTES.filter(({ acceptsForms }) => acceptsForms !== true)
-  const servedPaths = new Set(prefixes.flatMap((prefix) => served.map(({ path }) => prefix + path)))
+  const servedPaths = new Set(prefixes.flatMap((prefix) => served.map(({ path }) => prefix.path + path)))
   const server = createHttpServer({
     ...options,
     wrap: (serve) => (request, response) => {
@@ -111,8 +118,8 @@ function buildWorkerListener(
   return { server, drain: drainable(server.server), forward }
 }
 
-/** Headers that ask for a stored response. */
-const REPLAY_HEADERS = ['idempotency-key', 'x-openrouter-cache'] as const
+/** Headers that ask for what the primary alone keeps: stored responses, and leases. */
+const REPLAY_HEADERS = ['idempotency-key', 'x-openrouter-cache', LEASE_HEADER] as const
 
 /** Inference is served here, as it costs the most CPU. Responses stored for repeats are stored in one process, the primary. */
 function isServedHere(

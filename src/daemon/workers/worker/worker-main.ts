@@ -22,7 +22,7 @@ import {
   type Topic,
   type ToWorker,
 } from '../ipc/ipc-messages.ts'
-import { openWorkerToolChats } from './primary-only.ts'
+import { WorkerToolChats } from './primary-only.ts'
 import { createResponseCounter, createIpcLog } from './worker-telemetry.ts'
 import { openWorkerListeners } from './worker-listeners.ts'
 import { createWorkerServices } from './worker-services.ts'
@@ -38,7 +38,7 @@ async function run(): Promise<void> {
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
   const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
-  const mcp = await openWorkerToolChats(config.mcpConfigPath, clock, process.env)
+  const toolChats = new WorkerToolChats(clock)
   const receivedTopics = new Set<Topic>()
   const hasState = Promise.withResolvers<void>()
   const drained = Promise.withResolvers<void>()
@@ -59,7 +59,7 @@ async function run(): Promise<void> {
     clock,
     send,
     tokenCounter,
-    toolChats: mcp.toolChats,
+    toolChats,
     socketFolder: sockets.folder,
   })
 
@@ -75,9 +75,9 @@ async function run(): Promise<void> {
 
   function applyUpdate(serial: number, update: StateUpdate): void {
     if (update.topic === 'tokens') tokens.replace(update.value)
+    else if (update.topic === 'tool-policies') toolChats.replace(update.value)
     else worker.applyUpdate(update)
-    if (update.topic === 'registry') void mcp.reload().then(() => send({ type: 'ack', serial }))
-    else send({ type: 'ack', serial })
+    send({ type: 'ack', serial })
     if (receivedTopics.add(update.topic).size === TOPICS.length) hasState.resolve()
   }
 
@@ -106,7 +106,6 @@ async function run(): Promise<void> {
     send({ type: 'cannot-start', error: serializeError(error) })
   }
   metrics.flush()
-  mcp.close()
   await tokenCounter.close()
   await worker.accounting.settled()
   await worker.close()

@@ -14,6 +14,7 @@ import { fixedLimits, type LimitStore } from '../../../limits/limit-store.ts'
 import { createHealthRegistry } from '../../../providers/health/endpoint-health.ts'
 import { DEFAULT_LIMITS } from '../../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../../routing/plan-cache.ts'
+import { cascadeServices } from '../../cascade/cascade-services.ts'
 import { createConfiguredProviders } from '../../providers/configured-providers.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 import { createRemoteAccounting, type RemoteAccounting } from './remote-accounting-client.ts'
@@ -34,7 +35,7 @@ export interface WorkerServices {
   readonly services: InferenceServices
   readonly http: HttpServices
   readonly accounting: RemoteAccounting
-  applyUpdate(update: Exclude<StateUpdate, { topic: 'tokens' }>): void
+  applyUpdate(update: Extract<StateUpdate, { topic: 'registry' | 'rules' }>): void
   close(): Promise<void>
 }
 
@@ -69,6 +70,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     rereadKeys(config, state)
     providers.add(found)
     providers.update(withoutServers(state.settings))
+    providers.setMothers(state.mothers)
     catalog.set(state.catalog)
   }
 
@@ -91,11 +93,13 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
       add: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       resolve: (id) => id,
     },
+    refusals: { count: (caller, status) => send({ type: 'refusal', caller, status }) },
     clock,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
+    cascade: cascadeServices(config),
     attribution: config.attribution,
     toolChats,
   }

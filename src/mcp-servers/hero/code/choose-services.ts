@@ -1,9 +1,9 @@
 import type { KnownService } from '../services/service-registry.ts'
 
 /** The limit of all interfaces together; longer ones would crowd out the intent. */
-const MAX_CHARS = 40_000
+const MAX_CHARS = 80_000
 
-/** Chooses services for an intent: as many as fit, those that share words with the intent first. */
+/** Chooses services for an intent: the one that shares the most words with it, and as many others as fit. */
 export function chooseServices(intent: string, known: readonly KnownService[]): KnownService[] {
   const words = new Set(wordsOf(intent))
   const score = (one: KnownService) => wordsOf(one.interface).filter((word) => words.has(word)).length
@@ -12,9 +12,9 @@ export function chooseServices(intent: string, known: readonly KnownService[]): 
     .toSorted((a, b) => b.score - a.score)
     .map(({ one }) => one)
   let left = MAX_CHARS
-  return ranked.filter((one) => {
+  return ranked.filter((one, at) => {
     left -= one.interface.length
-    return left >= 0
+    return at === 0 || left >= 0
   })
 }
 

@@ -5,7 +5,7 @@ import { EventSplitter, EventTooLarge } from '../../../wire/sse.ts'
 import { errorOfObject } from '../../errors/upstream-errors.ts'
 import type { MediaExchange } from '../../provider.ts'
 import { BodyReader, type BodyConsumer } from '../../transport/body-reader.ts'
-import { errorInside } from '../response-checks.ts'
+import { errorInside } from '../openai-chat/response-checks.ts'
 
 /** Gets the parts of a response; `onEnd` or `onError` is the last call. */
 export interface MediaReaderParts {

@@ -52,7 +52,7 @@ const MAX_STALE_MS = 1000
 export class Connection implements CallHost, SocketHandler, ResponseParts, Timed {
   place = -1
   readonly #parts: ConnectionParts
-  readonly #socket: Socket
+  #socket: Socket
   readonly #reader = new ResponseReader(this)
   #call: HttpCall | undefined
   /**
@@ -118,6 +118,11 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
     this.#isPaused = false
     this.#socket.resume()
     if (this.#isReady) this.#expectMore()
+  }
+
+  onUpgrade(socket: Socket): void {
+    this.#socket = socket
+    if (this.#isPaused) socket.pause()
   }
 
   onReady(): void {

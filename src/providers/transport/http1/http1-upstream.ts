@@ -5,6 +5,7 @@ import type { Upstream } from '../upstream.ts'
 import { HttpCall } from './http-call.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import type { Timeouts } from './connection.ts'
+import type { ProxyAddress } from '../proxy/proxy-address.ts'
 import { createConnector, type TlsOptions } from './connect.ts'
 import { requestHead } from './request-writer.ts'
 
@@ -17,6 +18,8 @@ export interface Http1Options {
   readonly clock: Clock
   readonly timeouts?: Partial<Timeouts> | undefined
   readonly tls?: TlsOptions | undefined
+  /** Through which the provider is reached; directly without it. */
+  readonly proxy?: ProxyAddress | undefined
   /** Requests beyond this number wait for a connection, each no longer than `headersMs`. */
   readonly maxConnections?: number | undefined
 }
@@ -29,14 +32,14 @@ export interface Http1Options {
  * connection was closed as the request was sent, so that it may have.
  */
 export function http1Upstream(base: BaseUrl, options: Http1Options): Upstream {
-  const { clock, tls, maxConnections = MAX_CONNECTIONS } = options
+  const { clock, tls, proxy, maxConnections = MAX_CONNECTIONS } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
-  const connector = createConnector(base, tls)
+  const connector = createConnector(base, tls, proxy)
   const pool = new ConnectionPool({ connector, timeouts, clock, maxConnections })
   return {
     send(request, handler) {
       try {
-        const call = new HttpCall(requestHead(request, connector.host, base.prefix), request.body, handler)
+        const call = new HttpCall(requestHead(request, connector, base.prefix), request.body, handler)
         pool.send(call)
         return call
       } catch (error) {

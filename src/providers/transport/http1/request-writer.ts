@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { BrokerError } from '../../../base/errors.ts'
 import { isStreamed, type StreamedBody } from '../../streamed-body.ts'
 import type { UpstreamRequest } from '../upstream.ts'
+import type { Connector } from './connect.ts'
 
 const METHOD = /^[A-Z]+$/
 const PATH = /^\/[\x21-\x7e]*$/
@@ -21,13 +22,16 @@ const RESERVED = new Set([
   'upgrade',
 ])
 
+/** Where requests go: see `Connector`. */
+export type RequestTarget = Pick<Connector, 'host' | 'forwardedOrigin' | 'proxyLines'>
+
 /**
  * The request up to its body, one character per byte. Throws `upstream-failed` for anything that would change how the
  * provider parses the request, above all a line break in a header. The message never shows a value, which may be a key.
  */
-export function requestHead(request: UpstreamRequest, host: string, prefix: string): string {
+export function requestHead(request: UpstreamRequest, target: RequestTarget, prefix: string): string {
   const { body, method } = request
-  const start = knownStart(request, host, prefix) ?? checkedStart(request, host, prefix)
+  const start = knownStart(request, target.host, prefix) ?? checkedStart(request, target, prefix)
   return body === undefined && method === 'GET'
     ? `${start}\r\n`
     : `${start}content-length: ${lengthOf(body)}\r\n\r\n`
@@ -60,12 +64,13 @@ function knownStart(
   return isSame ? known.text : undefined
 }
 
-function checkedStart(request: UpstreamRequest, host: string, prefix: string): string {
+function checkedStart(request: UpstreamRequest, target: RequestTarget, prefix: string): string {
   const { method, headers } = request
+  const { host, forwardedOrigin, proxyLines } = target
   const path = prefix + request.path
   if (!METHOD.test(method)) throw unsendable('its method is not a word')
   if (!PATH.test(path)) throw unsendable('its path holds a character that must be percent-encoded')
-  let text = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`
+  let text = `${method} ${forwardedOrigin}${path} HTTP/1.1\r\nhost: ${host}\r\n${proxyLines}`
   for (let at = 0; at < headers.length; at += 2) text += headerLine(headers[at], headers[at + 1])
   KNOWN_STARTS.set(headers, { method, host, prefix, path: request.path, text })
   return text

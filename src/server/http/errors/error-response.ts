@@ -24,6 +24,9 @@ export interface RenderedError<Body extends object = object> {
   readonly body: Body
 }
 
+/** Renders what a route throws, in the form that its clients read. */
+export type ErrorRenderer = (thrown: unknown) => RenderedError
+
 /** Renders a thrown value. One that is not a `BrokerError` is rendered without its details; logging it is up to the caller. */
 export function renderError(thrown: unknown): RenderedError<ErrorEnvelope> {
   const error = asBrokerError(thrown)

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { renderError, sendRenderedError, withRequestId } from '../errors/error-response.ts'
+import { createServer as createTlsServer } from 'node:https'
+import { sendRenderedError, withRequestId, type ErrorRenderer } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
 import { FastResponse } from './fast-response.ts'
 import { sendErrorToSocket } from '../errors/protocol-errors.ts'
@@ -24,6 +25,8 @@ export const SERVER_TIMEOUTS: ServerTimeouts = {
   checkEveryMs: 5_000,
 }
 
+const TLS = { minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] } as const
+
 const MAX_HEADER_BYTES = 32 * 1024
 
 export type RequestListener = (request: FastRequest, response: FastResponse) => void
@@ -32,31 +35,43 @@ export interface NodeServerOptions {
   readonly timeouts: ServerTimeouts
   /** Whether a body without a content type is taken for JSON: not over TCP, where a page can send one to another origin. */
   readonly defaultsToJson: boolean
+  /** How errors of a path are rendered. */
+  readonly renderErrorAt: (path: string) => ErrorRenderer
+  /** Certificate and key (PEM); the server then speaks TLS alone. */
+  readonly tls?: TlsIdentity | undefined
+}
+
+/** How a server proves who it is. */
+export interface TlsIdentity {
+  readonly cert: string
+  readonly key: string
 }
 
 /** Creates a `node:http` server that is stricter than Node's: requests that the request checks refuse never reach `handle`. */
 export function createNodeServer(
   handle: RequestListener,
   bodyLimit: number,
-  { timeouts, defaultsToJson }: NodeServerOptions,
+  options: NodeServerOptions,
 ): Server {
-  const serve = withRequestChecks(handle, Math.floor(timeouts.idleMs / 1000), defaultsToJson)
-  const server = createServer(
-    {
-      IncomingMessage: FastRequest,
-      ServerResponse: FastResponse,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: timeouts.headersMs,
-      requestTimeout: timeouts.requestMs,
-      keepAliveTimeout: timeouts.idleMs,
-      connectionsCheckingInterval: timeouts.checkEveryMs,
-      // The request checks do this, so that the error has our form.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      noDelay: true,
-    },
-    serve,
-  )
+  const { timeouts, tls } = options
+  const serve = withRequestChecks(handle, options)
+  const settings = {
+    IncomingMessage: FastRequest,
+    ServerResponse: FastResponse,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.idleMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    // The request checks do this, so that the error has our form.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+  }
+  const server: Server =
+    tls === undefined
+      ? createServer(settings, serve)
+      : createTlsServer({ ...settings, ...tls, ...TLS }, serve)
   // One more than allowed, so that an excess is noticed instead of silently dropped.
   server.maxHeadersCount = MAX_HEADERS + 1
   server.on('checkContinue', continueIfAllowed(serve, bodyLimit))
@@ -66,18 +81,33 @@ export function createNodeServer(
 
 function withRequestChecks(
   handle: RequestListener,
-  keepAliveS: number,
-  defaultsToJson: boolean,
+  { timeouts, defaultsToJson, renderErrorAt }: NodeServerOptions,
 ): RequestListener {
+  const keepAliveS = Math.floor(timeouts.idleMs / 1000)
   return (request, response) => {
     response.keepAliveS = keepAliveS
     const rejection = rejectReason(request)
     if (rejection !== undefined) {
-      sendRenderedError(response, withRequestId(renderError(rejection)), { connection: 'close' })
+      const render = renderErrorAt(request.url ?? '')
+      sendRenderedError(response, withRequestId(render(rejection)), { connection: 'close' })
       return
     }
     if (defaultsToJson) defaultToJson(request.headers)
+    if (request.headers.authorization === undefined) readKeyHeaders(request.headers)
     handle(request, response)
+  }
+}
+
+/** The headers in which clients of Anthropic and Google show their key. */
+const KEY_HEADERS = ['x-api-key', 'x-goog-api-key'] as const
+
+/** A caller's token may come in any of these headers; from here on it is a bearer token. */
+function readKeyHeaders(headers: IncomingHttpHeaders): void {
+  for (const name of KEY_HEADERS) {
+    const key = headers[name]
+    if (typeof key !== 'string' || key === '') continue
+    headers.authorization = `Bearer ${key}`
+    return
   }
 }
 

@@ -5,36 +5,41 @@ import { truncate } from '../../../base/text.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { canonicalAddress } from '../../../auth/address.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
+import type { RefusedCount } from '../../../ledger/usage/refused-requests.ts'
+import { ZERO_TOTALS } from '../../../ledger/usage/usage-sums.ts'
 import type { UsageFilter, UsageGroup, UsageTotals } from '../../../ledger/types.ts'
 import { requireAdmin } from '../../http/authenticate.ts'
 import { csvOf, jsonOf } from './billing-export.ts'
-import { wireTotals } from '../../http/usage-json.ts'
+import { wireRefused, wireTotals } from '../../http/usage-json.ts'
 
 /** `GET /billing/usage?since=&until=&context=`: what every address spent, the highest first. Times are Unix seconds. */
 export async function getBillingUsage(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger }: AdminServices,
+  { ledger, refused }: AdminServices,
 ): Promise<object> {
   requireAdmin(request)
-  const addresses = await ledger.usage(filterOf(request))
+  const filter = filterOf(request)
+  const addresses = await ledger.usage(filter)
   return {
+    refused: refusedRows((await refused?.counts(filter)) ?? []),
     addresses: addresses.map(({ ip, models: _models, ...totals }) => ({ ip, ...billingTotals(totals) })),
   }
 }
 
-/** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day. */
+/** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day of UTC. */
 export async function getBillingUsageOf(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger }: AdminServices,
+  { ledger, refused }: AdminServices,
 ): Promise<object> {
   requireAdmin(request)
   const { ip: given } = request.params as { ip: string }
   const ip = canonicalAddress(given) ?? given
   const filter = { ...filterOf(request), ip }
   const [usage] = await ledger.usage(filter)
-  if (usage === undefined)
+  const refusals = (await refused?.counts(filter)) ?? []
+  if (usage === undefined && refusals.length === 0)
     throw new BrokerError(
       'not-found',
       `no request of “${truncate(ip)}” is known in this period${hintFor(ip)}`,
@@ -42,11 +47,32 @@ export async function getBillingUsageOf(
   const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
   return {
     ip,
-    ...billingTotals(usage),
-    models: usage.models.map(({ model, ...totals }) => ({ model, ...billingTotals(totals) })),
+    ...billingTotals(usage ?? ZERO_TOTALS),
+    models: (usage?.models ?? []).map(({ model, ...totals }) => ({ model, ...billingTotals(totals) })),
     contexts: contexts.map((group) => ({ context: nameOf(group), ...billingTotals(group) })),
+    calendar: 'UTC',
     days: days.map((group) => ({ day: group.day, ...billingTotals(group) })),
+    refused: refusedRows(refusals),
   }
+}
+
+/** Refused requests per caller and day of UTC. */
+function refusedRows(counts: readonly RefusedCount[]): object[] {
+  const groups = Map.groupBy(counts, ({ day, ip, context, token }) =>
+    JSON.stringify([day, ip, context, token]),
+  )
+  return [...groups.values()].flatMap((own) => {
+    const [first] = own
+    if (first === undefined) return []
+    const { day, ip, context, token } = first
+    return {
+      day: new Date(day * 86_400_000).toISOString().slice(0, 10),
+      ip,
+      context: context === '' ? null : context,
+      token: token === '' ? null : token,
+      ...wireRefused(own),
+    }
+  })
 }
 
 /** Callers of a socket have no address. */

@@ -4,12 +4,12 @@ import { callerKey } from '../../../auth/caller.ts'
 import { MAX_CACHED_CHARACTERS, type ResponseCache } from '../../../inference/replay/response-cache.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import { sendCached } from '../../../inference/cached-response.ts'
-import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import type { InferenceHandler, ClientResponseSink, ExpectedResponse } from './http-response-sink.ts'
 import { requestContextOf } from './request-context.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 import { inferencePathOf, requestedModels } from './requested-models.ts'
 
 /** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
@@ -22,8 +22,7 @@ const MAX_TTL_S = 86_400
  */
 export function withResponseCache(
   reply: HttpReply,
-  services: InferenceServices,
-  replay: ReplayServices | undefined,
+  { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
 ): InferenceHandler | undefined {
   if (replay?.responseCache === undefined) return undefined
@@ -41,8 +40,8 @@ export function withResponseCache(
     if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, clock: services.clock }))
     const { model, streamed } = found
     sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
-    const query = requestedModels(request, parseJsonBody(bytesOf(request)))
-    return sendCached(found, query, requestContextOf(request, services), sink, services, replay)
+    const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
+    return sendCached(found, query, requestContextOf(request, services, shape), sink, services, replay)
   }
 }
 

@@ -4,7 +4,8 @@ import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { complete } from './completions.ts'
 import { requestContextOf } from './request-context.ts'
 import { hasOnlyPrompt } from './requested-models.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { respond } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
 export function postChatCompletions(
@@ -13,15 +14,15 @@ export function postChatCompletions(
   parts: InferenceRouteParts,
 ): Promise<void> {
   return respond(reply, parts, (sink) => {
-    const { services, readBody } = parts
+    const { services, readBody, shape } = parts
     const body = readBody(request)
-    if (hasOnlyPrompt(body)) return complete(body, request, sink, services)
+    if (hasOnlyPrompt(body)) return complete(body, request, sink, parts)
     const chatRequest = parseChatRequest(body)
     sink.prepare({
       model: chatRequest.routing.model,
       stream: chatRequest.stream,
       object: 'chat.completion.chunk',
     })
-    return chat(chatRequest, requestContextOf(request, services), sink, services)
+    return chat(chatRequest, requestContextOf(request, services, shape), sink, services)
   })
 }

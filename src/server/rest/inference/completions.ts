@@ -1,11 +1,11 @@
 import { completion } from '../../../inference/completion.ts'
-import type { InferenceServices } from '../../../inference/services/services.ts'
 import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import type { ClientResponseSink } from './http-response-sink.ts'
 import { requestContextOf } from './request-context.ts'
-import { respond, type InferenceRouteParts } from './respond.ts'
+import { respond } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
 export async function postCompletions(
@@ -13,8 +13,7 @@ export async function postCompletions(
   reply: HttpReply,
   parts: InferenceRouteParts,
 ): Promise<void> {
-  const { services, readBody } = parts
-  await respond(reply, parts, (sink) => complete(readBody(request), request, sink, services))
+  await respond(reply, parts, (sink) => complete(parts.readBody(request), request, sink, parts))
 }
 
 /** Runs a text completion; also for a chat request that has a prompt and no messages. */
@@ -22,7 +21,7 @@ export async function complete(
   body: JsonBody,
   request: HttpRequest,
   sink: ClientResponseSink,
-  services: InferenceServices,
+  { services, shape }: Pick<InferenceRouteParts, 'services' | 'shape'>,
 ): Promise<void> {
   const completionRequest = parseCompletionRequest(body)
   sink.prepare({
@@ -30,5 +29,5 @@ export async function complete(
     stream: completionRequest.stream,
     object: 'text_completion',
   })
-  await completion(completionRequest, requestContextOf(request, services), sink, services)
+  await completion(completionRequest, requestContextOf(request, services, shape), sink, services)
 }

@@ -14,7 +14,7 @@ import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import { renderError } from '../../http/errors/error-response.ts'
-import type { BodyReader } from './respond.ts'
+import type { BodyReader } from './route-parts.ts'
 import { pricingOf } from '../models/pricing-json.ts'
 
 /**

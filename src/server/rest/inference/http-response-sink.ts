@@ -8,16 +8,14 @@ import type {
   ResponseSource,
   CallerWatcher,
 } from '../../../inference/response/response-sink.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
-import { renderError } from '../../http/errors/error-response.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
-import { BytesWriter } from './bytes-writer.ts'
-import { ResponseWriter } from './response-writer.ts'
+import { BytesWriter } from './writers/bytes-writer.ts'
+import type { ApiShape, ResponseEvents } from '../shapes/api-shape.ts'
+import { ResponseWriter } from './writers/response-writer.ts'
 
-const DONE = 'data: [DONE]\n\n'
-/** OpenRouter's keep-alive comment; SSE clients skip comments. */
-const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
-/** A stream that is silent for this long gets a comment, so that no proxy in between closes it as dead. */
+/** A stream that is silent for this long gets a keep-alive comment, so that no proxy in between closes it as dead. */
 const KEEP_ALIVE_MS = 10_000
 
 /** What a route knows of a response before it arrives. */
@@ -26,6 +24,8 @@ export interface ExpectedResponse {
   readonly stream: boolean
   /** The `object` field of its chunks. */
   readonly object: string
+  /** The request as a chat, where it was written in another dialect. */
+  readonly request?: JsonBody | undefined
 }
 
 /** Where the response to a route's request goes. */
@@ -34,13 +34,18 @@ export type ClientResponseSink = ResponseSink & Pick<HttpResponseSink, 'prepare'
 /** Reads the body, prepares the sink, and runs the request. Throws at once when the body is wrong. */
 export type InferenceHandler = (sink: ClientResponseSink) => Promise<void>
 
-/** Writes the response of one request to its caller: chunks become server-sent events, a plain response becomes the body. */
+/**
+ * Writes the response of one request to its caller, in the shape of its route: chunks become server-sent events, a plain
+ * response becomes the body.
+ */
 export class HttpResponseSink implements ResponseSink {
   readonly id: string
   readonly #reply: HttpReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
+  readonly #shape: ApiShape
   readonly #writer: ResponseWriter
+  #createdEvents: ResponseEvents | undefined
   #attempted = ''
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
@@ -54,8 +59,9 @@ export class HttpResponseSink implements ResponseSink {
   watcher: CallerWatcher | undefined
 
   /** @param id of a response that is replayed; a new one by default. */
-  constructor(reply: HttpReply, clock: Clock, id = generationId(clock.now())) {
+  constructor(reply: HttpReply, shape: ApiShape, clock: Clock, id = generationId(clock.now())) {
     this.id = id
+    this.#shape = shape
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
@@ -83,7 +89,8 @@ export class HttpResponseSink implements ResponseSink {
     this.#isSilent = true
     this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
       if (this.disconnected || this.#raw.writableEnded) return
-      if (this.#isSilent) this.#write(KEEP_ALIVE)
+      const { keepAlive } = this.#events
+      if (this.#isSilent && keepAlive !== '') this.#write(keepAlive)
       this.#scheduleKeepAlive()
     })
   }
@@ -108,18 +115,28 @@ export class HttpResponseSink implements ResponseSink {
   }
 
   #ownHeaders(): Record<string, string> {
-    return {
-      ...this.#headers,
-      'x-generation-id': this.id,
-      'x-request-id': this.id,
-      'x-aibroker-tried': this.#attempted,
-    }
+    return { ...this.#headers, ...this.#idHeaders(), 'x-aibroker-tried': this.#attempted }
+  }
+
+  setLeftOut(names: readonly string[]): void {
+    this.#headers = { ...this.#headers, 'x-aibroker-left-out': asHeader(names.join(', ')) }
+  }
+
+  get #events(): ResponseEvents {
+    return (this.#createdEvents ??= this.#createEvents())
+  }
+
+  #createEvents(): ResponseEvents {
+    const { model, stream, request } = this.#expected
+    const created = Math.floor(this.#clock.now() / 1000)
+    return this.#shape.createEvents({ id: this.id, model, stream, created, request })
   }
 
   chunk(json: string): boolean {
     this.#hasSentChunk = true
     this.#isSilent = false
-    return this.#write(`data: ${json}\n\n`)
+    const events = this.#events.chunk(json)
+    return events === '' || this.#write(events)
   }
 
   #write(event: string): boolean {
@@ -131,15 +148,18 @@ export class HttpResponseSink implements ResponseSink {
     this.#reply.hijack()
     this.#writer.beginStream({
       ...this.#headers,
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': this.#events.streamType ?? 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
-      'x-generation-id': this.id,
-      // The header that OpenAI’s clients read and expose as `_request_id`.
-      'x-request-id': this.id,
+      ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
       // Tells nginx and similar proxies to pass events on without buffering.
       'x-accel-buffering': 'no',
     })
+  }
+
+  /** `x-request-id` is the header that OpenAI’s clients read and expose as `_request_id`. */
+  #idHeaders(): Record<string, string> {
+    return { 'x-generation-id': this.id, 'x-request-id': this.id, ...this.#shape.idHeaders?.(this.id) }
   }
 
   respond(json: string): void {
@@ -149,37 +169,35 @@ export class HttpResponseSink implements ResponseSink {
       const named = { ...headers, ...this.#ownHeaders(), 'content-type': contentType }
       return this.#writer.sendBody(named, json)
     }
+    const body = this.#events.body(json)
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
-      'x-generation-id': this.id,
-      'x-request-id': this.id,
+      ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
     }
-    return this.#writer.sendBody(headers, json)
+    this.#writer.sendBody(headers, body)
   }
 
   end(): void {
     if (this.#bytes !== undefined) return this.#bytes.end()
     if (this.#writer.isComplete || this.#raw.writableEnded) return
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(DONE)
+    this.#writer.endStream(this.#events.end())
   }
 
   fail(error: BrokerError, { model, provider }: ResponseSource): void {
     if (this.#bytes !== undefined) return this.#bytes.fail(error)
-    const choice = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
-    const chunk = {
+    const broken = {
       id: this.id,
       object: this.#expected.object,
       created: Math.floor(this.#clock.now() / 1000),
       model,
       provider,
-      ...renderError(error).body,
-      choices: this.#hasSentChunk ? [{ ...choice, native_finish_reason: 'error' }] : [],
+      hasSentChunk: this.#hasSentChunk,
     }
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(`data: ${JSON.stringify(chunk)}\n\n`)
+    this.#writer.endStream(this.#events.fail(error, broken))
   }
 
   /** Reports an error to the caller. Returns false when the status is not sent yet: then the server renders the error. */
@@ -190,7 +208,7 @@ export class HttpResponseSink implements ResponseSink {
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
     else {
-      void this.#reply.headers({ ...this.#headers, 'x-generation-id': this.id, 'x-request-id': this.id })
+      void this.#reply.headers({ ...this.#headers, ...this.#idHeaders() })
       return false
     }
     return true

@@ -3,6 +3,7 @@ import type { BrokerError } from '../../../base/errors.ts'
 import { callerKey } from '../../../auth/caller.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import type { ResponseHead } from '../../../inference/response/response-formatter.ts'
+import { createReshaper } from '../../../inference/response/formats/verbatim-response.ts'
 import type { ResponseSource, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
   MAX_STORED_CHARACTERS,
@@ -12,6 +13,7 @@ import {
 } from '../../../inference/replay/idempotency.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import { inferencePathOf } from './requested-models.ts'
 import type { HttpResponseSink, ExpectedResponse } from './http-response-sink.ts'
 
@@ -34,16 +36,23 @@ function hash(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
-/** Replays a recorded response as it was sent before. */
-export function replayResponse(reply: HttpReply, sink: HttpResponseSink, recorded: StoredResponse): void {
+/** Replays a recorded response as it was sent before, in the shape of the route that is asked now. */
+export function replayResponse(
+  reply: HttpReply,
+  sink: HttpResponseSink,
+  { responses }: ApiShape,
+  recorded: StoredResponse,
+): void {
   reply.raw.setHeader('idempotent-replayed', 'true')
   const { pieces, streamed, broken, head } = recorded
   if (head !== undefined) sink.setHead(head)
   if (recorded.isBytes === true) return replayBytes(sink, recorded)
   const [body = '{}'] = pieces
-  if (!streamed) return sink.respond(body)
+  // A head belongs to a response that is not JSON of ours and looks the same everywhere.
+  const reshape = head === undefined ? createReshaper(responses, streamed) : (text: string): string => text
+  if (!streamed) return sink.respond(reshape(body))
   sink.prepare({ model: broken?.about.model ?? '', stream: streamed, object: 'chat.completion.chunk' })
-  for (const piece of pieces) sink.chunk(piece)
+  for (const piece of pieces) sink.chunk(reshape(piece))
   return broken === undefined ? sink.end() : sink.fail(broken.error, broken.about)
 }
 

@@ -1,16 +1,24 @@
 import type { RequestContext } from '../../../inference/request/inference-request.ts'
 import type { InferenceServices } from '../../../inference/services/services.ts'
 import type { HttpRequest } from '../../http/node/request-types.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
+import { readHop } from '../../../cascade/hop/read-hop.ts'
 import { authenticate } from '../../http/authenticate.ts'
 
-/** The caller of a request, with its attribution headers or the configured ones. Throws as `authenticate` does. */
-export function requestContextOf(request: HttpRequest, { attribution }: InferenceServices): RequestContext {
+/** The caller of a request, with its attribution headers or the configured ones. Throws as `authenticate` and `readHop` do. */
+export function requestContextOf(
+  request: HttpRequest,
+  { attribution, cascade }: InferenceServices,
+  { responses }: ApiShape,
+): RequestContext {
   const { headers } = request
   return {
     caller: authenticate(request),
     referer: textOf(headers['http-referer'] ?? headers.referer) ?? attribution.referer,
     title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
     headers,
+    shape: responses,
+    hop: cascade === undefined ? undefined : readHop(headers, cascade.brokerId),
   }
 }
 

@@ -1,9 +1,9 @@
-import { asBrokerError } from '../../../base/errors.ts'
+import { asBrokerError, withDetails, type BrokerError } from '../../../base/errors.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { admitReplay, permitStoredResponse, type ReplayRequest } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
-import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
-import type { UploadSpool } from '../../../runtime/upload-spool.ts'
-import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
+import type { ReplayServices } from '../../../inference/services/services.ts'
+import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
@@ -11,16 +11,8 @@ import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
 import { requestedModels } from './requested-models.ts'
-
-/** What the handlers of inference routes share. */
-export interface InferenceRouteParts {
-  readonly services: InferenceServices
-  /** Without it no response is kept: requests that name a kept one are served elsewhere. */
-  readonly replay: ReplayServices | undefined
-  readonly readBody: BodyReader
-  /** Keeps the files of requests; absent where forms are forwarded. */
-  readonly uploads?: UploadSpool | undefined
-}
+import type { ApiShape } from '../shapes/api-shape.ts'
+import type { BodyReader, InferenceRouteParts } from './route-parts.ts'
 
 /**
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
@@ -29,24 +21,27 @@ export interface InferenceRouteParts {
  */
 export async function respond(
   reply: HttpReply,
-  { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
+  { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
-  received: ReceivedBody = jsonBodyOf(reply.request),
+  own?: ReceivedBody,
 ): Promise<void> {
+  const received = own ?? jsonBodyOf(reply.request, shape)
   const turn = replay === undefined ? undefined : await claimOf(reply, replay, received)
   if (turn?.type === 'again')
-    return respondAgain(reply, { services, replay: turn.replay, received }, turn.response)
-  const sink = new HttpResponseSink(reply, services.clock)
+    return respondAgain(reply, { services, replay: turn.replay, shape, received }, turn.response)
+  const sink = new HttpResponseSink(reply, shape, services.clock)
   try {
-    await (turn === undefined
-      ? ((received.isCacheable ? withResponseCache(reply, services, replay, infer) : undefined) ?? infer)(
-          sink,
-        )
-      : respondIdempotently(sink, turn, infer))
+    const cached = received.isCacheable
+      ? withResponseCache(reply, { services, replay, shape }, infer)
+      : undefined
+    await (turn === undefined ? (cached ?? infer)(sink) : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
-    const failure = asBrokerError(error)
-    if (!sink.reportError(failure)) throw error
+    const failure = forBroker(asBrokerError(error), reply.request)
+    if (!sink.reportError(failure)) {
+      if (failure.code === 'internal') throw error
+      throw shape.readRequest === undefined ? failure : withDetails(failure, { requestId: sink.id })
+    }
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
 }
@@ -59,12 +54,19 @@ export interface ReceivedBody {
   readonly isCacheable: boolean
 }
 
-function jsonBodyOf(request: HttpRequest): ReceivedBody {
+function jsonBodyOf(request: HttpRequest, shape: ApiShape): ReceivedBody {
   return {
     content: () => bytesOf(request),
-    query: () => requestedModels(request, parseJsonBody(bytesOf(request))),
+    query: () => requestedModels(request, parseJsonBody(bytesOf(request)), shape),
     isCacheable: true,
   }
+}
+
+/** A broker below is told how many attempts at providers were made: none, unless the error says so. */
+function forBroker(error: BrokerError, { headers }: HttpRequest): BrokerError {
+  const { metadata } = error.details
+  if (headers[CASCADE_HEADER] === undefined || metadata?.['attempts'] !== undefined) return error
+  return withDetails(error, { metadata: { ...metadata, attempts: 0 } })
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
@@ -74,17 +76,14 @@ async function claimOf(reply: HttpReply, replay: ReplayServices, { content }: Re
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
 
+interface ReplayParts extends Pick<InferenceRouteParts, 'services' | 'shape'> {
+  readonly replay: ReplayServices
+  readonly received: ReceivedBody
+}
+
 async function respondAgain(
   reply: HttpReply,
-  {
-    services,
-    replay,
-    received,
-  }: {
-    readonly services: InferenceServices
-    readonly replay: ReplayServices
-    readonly received: ReceivedBody
-  },
+  { services, replay, shape, received }: ReplayParts,
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
@@ -94,7 +93,7 @@ async function respondAgain(
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
+    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), shape, recorded)
   } finally {
     admission.release(0)
   }
@@ -114,9 +113,6 @@ async function respondIdempotently(
     throw error
   }
 }
-
-/** Reads the body as the JSON object that it must be. Throws `bad-request`. */
-export type BodyReader = (request: HttpRequest) => JsonBody
 
 /** A reader that remembers the tools of earlier requests. One server shares one, its agents send the same tools again. */
 export function createBodyReader(): BodyReader {

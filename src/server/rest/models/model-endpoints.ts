@@ -3,7 +3,8 @@ import type { AdminServices } from '../../../inference/services/services.ts'
 import { offeredTo } from '../../../inference/services/offered.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
-import { architectureOf, slugOf, supportedParametersOf } from './model-json.ts'
+import { architectureOf, slugOf } from './model-json.ts'
+import { parametersTakenAt, supportedParametersOf } from './supported-parameters.ts'
 import { pricingOf } from './pricing-json.ts'
 
 const MINUTE_MS = 60_000
@@ -67,7 +68,7 @@ function endpointRow(
     quantization: endpoint.quantization ?? null,
     max_completion_tokens: endpoint.maxOutputTokens ?? null,
     max_prompt_tokens: null,
-    supported_parameters: endpoint.supportedParameters ?? supportedParametersOf(model),
+    supported_parameters: parametersTakenAt(model, endpoint, providers()),
     status: 0,
     uptime_last_5m: uptime(5),
     uptime_last_30m: uptime(30),

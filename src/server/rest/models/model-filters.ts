@@ -5,7 +5,7 @@ import { truncate } from '../../../base/text.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { comparePricesDescending, compareKnown, comparePrices } from '../../../routing/compare.ts'
-import { inputsOf, outputsOf, slugOf, supportedParametersOf } from './model-json.ts'
+import { inputsOf, outputsOf, slugOf } from './model-json.ts'
 
 /** A model that can be requested, the endpoint tried first, and its row in the list. */
 export interface Listed {
@@ -36,8 +36,8 @@ const FILTERS: Readonly<Record<string, Fits>> = {
     words(wanted).every((word) =>
       `${model.id} ${slugOf(model)} ${model.displayName}`.toLowerCase().includes(word),
     ),
-  supported_parameters: ({ model }, wanted) =>
-    list(wanted).every((name) => supportedParametersOf(model).includes(name)),
+  supported_parameters: ({ row }, wanted) =>
+    list(wanted).every((name) => (row['supported_parameters'] as readonly string[]).includes(name)),
   input_modalities: ({ model }, wanted) => list(wanted).every((name) => inputsOf(model).includes(name)),
   output_modalities: ({ model }, wanted) =>
     list(wanted).some((name) => name === 'all' || outputsOf(model).includes(name)),

@@ -2,7 +2,11 @@ import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { pricingOf } from './pricing-json.ts'
 
 /** One model as OpenRouter's `/models` shows it; OpenAI's clients find their fields too. */
-export function modelRow(model: Model, endpoint: Endpoint): Record<string, unknown> {
+export function modelRow(
+  model: Model,
+  endpoint: Endpoint,
+  supportedParameters: readonly string[],
+): Record<string, unknown> {
   const slug = slugOf(model)
   const row: Readonly<Record<string, unknown>> = model.listing?.row ?? {}
   return {
@@ -23,7 +27,7 @@ export function modelRow(model: Model, endpoint: Endpoint): Record<string, unkno
       is_moderated: isModerated(row['top_provider']),
     },
     per_request_limits: null,
-    supported_parameters: supportedParametersOf(model),
+    supported_parameters: supportedParameters,
     default_parameters: row['default_parameters'] ?? null,
     supported_voices: row['supported_voices'] ?? null,
     knowledge_cutoff: row['knowledge_cutoff'] ?? null,
@@ -78,29 +82,6 @@ export function outputsOf({ kind, capabilities, listing }: Model): readonly stri
   if (kind === 'embedding') return ['embeddings']
   if (kind === 'speech' || kind === 'transcription' || kind === 'rerank' || kind === 'image') return [kind]
   return ['text', ...new Set(capabilities.flatMap((word) => OUTPUTS[word] ?? []))]
-}
-
-/** Parameters that every chat model behind OpenAI's protocol takes; others depend on its capabilities. */
-const COMMON_PARAMETERS = [
-  'max_tokens',
-  'temperature',
-  'top_p',
-  'stop',
-  'seed',
-  'frequency_penalty',
-  'presence_penalty',
-  'response_format',
-]
-const BY_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
-  tool_calling: ['tools', 'tool_choice', 'parallel_tool_calls'],
-  reasoning: ['reasoning', 'include_reasoning'],
-}
-
-/** The request parameters that a model takes, by OpenRouter's names. */
-export function supportedParametersOf({ kind, capabilities, listing }: Model): readonly string[] {
-  if (listing !== undefined) return listing.supportedParameters
-  if (kind !== 'chat') return []
-  return [...COMMON_PARAMETERS, ...capabilities.flatMap((word) => BY_CAPABILITY[word] ?? [])]
 }
 
 function reasoningOf({ capabilities, listing }: Model): object {

@@ -7,8 +7,12 @@ import { offeredTo, requestableBy } from '../../../inference/services/offered.ts
 import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName, isServed } from '../../../catalog/find-model.ts'
+import { listFormFor } from './list-forms.ts'
+import { motherRow } from './mother-row.ts'
+import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
+import { parametersTaken } from './supported-parameters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
 
 type Query = Readonly<Record<string, unknown>>
@@ -16,10 +20,17 @@ type Query = Readonly<Record<string, unknown>>
 /** `GET /models`: the models that the caller may request now. Without `offset` and `limit` the complete list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, services: AdminServices): object {
   const query = request.query as Query
-  const rows = sorted(filterModels(listedModels(request, services), query, services), query, services).map(
-    ({ row }) => row,
-  )
+  const form = listFormFor(request.headers, query)
   void reply.header('cache-control', 'no-cache')
+  if (form !== undefined) {
+    const models = listedModels(request, services).filter(({ model }) => outputsOf(model).includes('text'))
+    return form.list(models, query)
+  }
+  const listed = sorted(filterModels(listedModels(request, services), query, services), query, services)
+  const isForBroker = request.headers[CASCADE_HEADER] !== undefined
+  const rows = listed.map((each) =>
+    isForBroker ? { ...each.row, x_aibroker: motherRow(each, services.providers()) } : each.row,
+  )
   return page(rows, query)
 }
 
@@ -58,6 +69,8 @@ export async function getModelsBelow(
   const path = (request.params as { '*': string })['*']
   const name = path.replace(/\/endpoints$/, '')
   const allowed = requestableBy(authenticate(request), services)
+  const form = listFormFor(request.headers, request.query as Query)
+  if (form !== undefined) return form.one(listed(path, allowed))
   return name === path
     ? listed(name, allowed).row
     : { data: await modelEndpoints(modelNamed(name, allowed), services) }
@@ -77,8 +90,10 @@ function listedModels(request: FastifyRequest, services: AdminServices): Listed[
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
 function toListed(model: Model, providers: Allowed['providers']): Listed | undefined {
   if (!isServed(model)) return undefined
-  const endpoint = model.endpoints.find(({ provider }) => providers.has(provider))
-  return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
+  const endpoints = model.endpoints.filter(({ provider }) => providers.has(provider))
+  const [endpoint] = endpoints
+  if (endpoint === undefined) return undefined
+  return { model, endpoint, row: modelRow(model, endpoint, parametersTaken(model, endpoints, providers)) }
 }
 
 function listed(name: string, allowed: Allowed): Listed {

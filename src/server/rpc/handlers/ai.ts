@@ -1,6 +1,7 @@
 import { generationId } from '../../../base/ids.ts'
 import type { RequestContext } from '../../../inference/request/inference-request.ts'
 import { BrokerError } from '../../../base/errors.ts'
+import { countRefusal } from '../../../inference/admission/refusal-counter.ts'
 import { chat } from '../../../inference/chat.ts'
 import { speech } from '../../../inference/media/speech.ts'
 import { transcription } from '../../../inference/media/transcription.ts'
@@ -87,7 +88,7 @@ async function buffered(
   signal: AbortSignal,
   run: (context: RequestContext, sink: BufferedResponseSink) => Promise<void>,
 ): Promise<BufferedResponseSink> {
-  const release = http.concurrencyLimit.acquire()
+  const release = acquireFor(caller, { services, http })
   try {
     const sink = new BufferedResponseSink(generationId(services.clock.now()), signal)
     await run({ caller, ...services.attribution }, sink)
@@ -96,5 +97,14 @@ async function buffered(
     return sink
   } finally {
     release()
+  }
+}
+
+function acquireFor(caller: Caller, { services, http }: AiFacts): () => void {
+  try {
+    return http.concurrencyLimit.acquire()
+  } catch (error) {
+    countRefusal(services.refusals, caller, error)
+    throw error
   }
 }

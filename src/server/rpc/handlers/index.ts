@@ -13,6 +13,10 @@ import { logsHandlers, logsStreams } from './logs.ts'
 import { mcpHandlers } from './mcp.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics.ts'
 import { modelsHandlers } from './models.ts'
+import { settingsHandlers, type SettingsFacts } from './cascade/settings.ts'
+import { leasesHandlers, type LeasesFacts } from './cascade/leases.ts'
+import { reconcileHandlers, type ReconcileFacts } from './cascade/reconcile.ts'
+import { mothersHandlers, type MothersFacts } from './cascade/mothers.ts'
 import { accountingHandlers, type AccountingFacts } from './usage-ledger-limits.ts'
 import { providersHandlers, type ProvidersFacts } from './providers.ts'
 import { tokenHandlers, type TokensFacts } from './access/tokens.ts'
@@ -24,6 +28,10 @@ export interface BrokerFacts
     InfoFacts,
     CatalogFacts,
     ProvidersFacts,
+    MothersFacts,
+    LeasesFacts,
+    ReconcileFacts,
+    SettingsFacts,
     MetricsFacts,
     ConfigFacts,
     AccountingFacts,
@@ -41,6 +49,10 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...modelsHandlers(facts.services),
     ...catalogHandlers(facts),
     ...providersHandlers(facts),
+    ...mothersHandlers(facts),
+    ...leasesHandlers(facts),
+    ...reconcileHandlers(facts),
+    ...settingsHandlers(facts),
     ...mcpHandlers(facts.services.tools),
     ...aiHandlers(facts),
     ...accountingHandlers(facts),

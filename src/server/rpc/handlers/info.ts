@@ -3,6 +3,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
 import type { KeyState } from '../../../providers/keys/key-pool.ts'
+import type { Mothers } from '../../../cascade/mothers/mothers.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import { isSameCaller } from '../../../auth/caller.ts'
@@ -17,6 +18,7 @@ export interface InfoFacts {
   /** Whether all sockets are served. */
   readonly isServing: () => boolean
   readonly isMother: boolean
+  readonly mothers: Mothers
   readonly sockets: readonly string[]
   readonly tcp: () => { readonly address: string; readonly port: number } | undefined
   readonly dataDir: string
@@ -53,9 +55,12 @@ function info(facts: InfoFacts, caller: RpcCaller): Result<'info'> {
   return {
     version: facts.version,
     is_mother: facts.isMother,
-    mother_count: 0,
+    mother_count: facts.mothers.list().length,
     uptime_s: facts.uptimeMs() / 1000,
-    providers: [...providers.values()].map((provider) => providerRow(provider, models)),
+    providers: [...providers.values()].map((provider) => ({
+      ...providerRow(provider, models),
+      ...(seen === undefined && provider.proxy !== undefined ? { proxy: provider.proxy } : {}),
+    })),
     models: models.filter((model) => isAvailable(model, providers)).length,
     routing_strategy: services.strategy,
     open_requests:

@@ -73,7 +73,7 @@ function serverRows(
   heldTools: ReturnType<McpGateway['heldTools']>,
 ): Result<'mcp.servers'> {
   const held = Map.groupBy(heldTools, ({ server }) => server)
-  return servers.map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
+  return servers.map(({ name, state, problem, era, callsRunning, warnings, inherits, ...counts }) => ({
     name,
     state,
     ...(problem === undefined ? {} : { problem }),
@@ -83,6 +83,7 @@ function serverRows(
     restarts: counts.restarts,
     calls_running: callsRunning,
     warnings: [...warnings],
+    ...(inherits.length === 0 ? {} : { inherits: [...inherits] }),
     held: (held.get(name) ?? []).map(({ tool, reason }) => ({ tool, reason })),
   }))
 }

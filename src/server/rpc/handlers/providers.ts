@@ -2,7 +2,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
-import type { ProviderPriorities } from '../../../config/provider-priorities.ts'
+import type { ProviderPriorities } from '../../../store/settings/provider-priorities.ts'
 import type { KnownProvider } from '../../../providers/checks/known-provider.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { KeyTest } from '../../../providers/checks/test-keys.ts'
@@ -51,7 +51,7 @@ export function providersHandlers({
       if (known.provider === undefined)
         throw new BrokerError(
           'not-found',
-          `${name} has no key yet: set ${known.keyVariables[0]} and start again`,
+          `${name} is not configured yet: set ${known.keyVariables[0]} and start again`,
         )
       const keys = (await known.testKeys(signal)).map(keyRow)
       return { provider: name, ok: keys.every(({ ok }) => ok), keys }

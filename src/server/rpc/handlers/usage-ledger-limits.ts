@@ -15,7 +15,7 @@ import { checkSubject } from '../checks/check-subject.ts'
 import { ownUsage } from '../../../ledger/usage/own-usage.ts'
 import type { Handlers, RpcCaller } from '../calls/handler-types.ts'
 import { standingRow } from './access/limits-near.ts'
-import { wireTotals } from '../../http/usage-json.ts'
+import { wireRefused, wireTotals } from '../../http/usage-json.ts'
 
 export interface AccountingFacts {
   readonly services: AdminServices
@@ -29,7 +29,7 @@ export interface AccountingFacts {
 
 type AccountingMethod = Exclude<
   Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>,
-  'usage.query' | 'limits.near'
+  'ledger.reconcile' | 'usage.query' | 'limits.near'
 >
 
 /** Usage, the ledger and the limits. */
@@ -44,10 +44,13 @@ export function accountingHandlers({
   return {
     'usage.summary': async ({ since, until }, caller) => {
       const whose = caller.role === 'admin' ? {} : ownUsage(caller)
-      const { models, ...totals } = await ledger.summary({ since, until, ...whose })
+      const filter = { since, until, ...whose }
+      const { models, ...totals } = await ledger.summary(filter)
+      const refused = (await services.refused?.counts(filter)) ?? []
       return {
         totals: wireTotals(totals),
         models: models.map(({ model, ...own }) => ({ model, ...wireTotals(own) })),
+        refused: wireRefused(refused),
       }
     },
     'usage.by_address': async (params) =>

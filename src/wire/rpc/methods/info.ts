@@ -9,6 +9,10 @@ const provider = z
     display_name: z.string(),
     keys: count.describe('Number of keys in its pool.'),
     endpoints: count.describe('Number of models that it offers through this broker.'),
+    proxy: z
+      .string()
+      .optional()
+      .describe('The HTTP proxy through which it is reached; absent when it is reached directly.'),
     state: z
       .enum(['ready', 'no-key', 'cooling', 'failing'])
       .describe(

@@ -46,6 +46,10 @@ const server = z
     restarts: count,
     calls_running: count,
     warnings: z.array(z.string()),
+    inherits: z
+      .array(z.string())
+      .optional()
+      .describe('The variables of the broker that its program inherits; an administrator’s.'),
     held: z
       .array(z.object({ tool: z.string(), reason: z.enum(['new', 'changed']) }))
       .describe('Tools that cannot be called until an administrator approves them.'),

@@ -17,6 +17,17 @@ const counts = {
   unpriced: count.describe('Responses without a known price. They are not in `cost_usd`, and not free.'),
 }
 
+const refused = z
+  .object({
+    over_budget: count.describe('402: a budget does not cover them.'),
+    over_limit: count.describe('429: a rate limit is reached.'),
+    unavailable: count.describe('503: the broker could not take them, such as with a full disk.'),
+  })
+  .describe(
+    'Requests that were refused before anything was held for them. They cost nothing and have no row; whole days of UTC that the period touches are counted.',
+  )
+  .meta({ id: 'RefusedRequests' })
+
 const totals = z.object(counts).meta({ id: 'UsageTotals' })
 
 const modelUsage = z.object({ model: z.string(), ...counts }).meta({ id: 'ModelUsage' })
@@ -90,7 +101,7 @@ export const usageMethods = {
     description:
       'A caller gets its own: those of its address, context and token. An administrator gets those of all callers.',
     params: z.strictObject(period),
-    result: z.object({ totals, models: z.array(modelUsage).describe('The highest cost first.') }),
+    result: z.object({ totals, models: z.array(modelUsage).describe('The highest cost first.'), refused }),
     errors: [],
     role: 'caller',
     example: {
@@ -98,6 +109,7 @@ export const usageMethods = {
       result: {
         totals: EXAMPLE_COUNTS,
         models: [{ model: 'gpt-4o-mini', ...EXAMPLE_COUNTS }],
+        refused: { over_budget: 2, over_limit: 5, unavailable: 0 },
       },
     },
   },

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import { BrokerError } from '../../../../src/base/errors.ts'
+import { OPENROUTER } from '../../../../src/server/rest/shapes/openrouter.ts'
 import type { InferenceServices } from '../../../../src/inference/services/services.ts'
 import { respond } from '../../../../src/server/rest/inference/respond.ts'
 import { manualClock } from '../../../support/manual-clock.ts'
@@ -15,7 +16,7 @@ async function failMidStream(thrown: unknown): Promise<{ received: string; logge
     logger: { error: (details) => void logged.push(details) },
     routes: (fastify) =>
       fastify.post('/v1/chat/completions', async (_request, reply) => {
-        await respond(reply, { services, replay: undefined }, async (sink) => {
+        await respond(reply, { services, replay: undefined, shape: OPENROUTER }, async (sink) => {
           sink.prepare({ model: 'm', stream: true, object: 'chat.completion.chunk' })
           sink.start({})
           sink.chunk('{"choices":[]}')
@@ -61,7 +62,7 @@ test.each([true, false])(
     await using server = await openServer({
       routes: (fastify) =>
         fastify.post('/v1/chat/completions', async (_request, reply) => {
-          await respond(reply, { services, replay: undefined }, async (sink) => {
+          await respond(reply, { services, replay: undefined, shape: OPENROUTER }, async (sink) => {
             sink.prepare({ model: 'm', stream: streamed, object: 'chat.completion.chunk' })
             sink.start({})
             sink.setAttempted?.(['ollama/模型', 'local/b\ud800'])

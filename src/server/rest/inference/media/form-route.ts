@@ -8,7 +8,8 @@ import type { JsonBody } from '../../../../wire/json/json-body.ts'
 import type { RoutingPreferences } from '../../../../wire/openai/routing-preferences.ts'
 import type { HttpReply, HttpRequest } from '../../../http/node/request-types.ts'
 import { requestContextOf } from '../request-context.ts'
-import { respond, type InferenceRouteParts } from '../respond.ts'
+import { respond } from '../respond.ts'
+import type { InferenceRouteParts } from '../route-parts.ts'
 import { readForm, type ReceivedForm } from '../../../http/uploads/read-form.ts'
 
 /** A route for media whose request is a form with files. */
@@ -33,7 +34,7 @@ export function formMediaRoute<Request extends { readonly routing: RoutingPrefer
   return async (request: HttpRequest, reply: HttpReply, parts: InferenceRouteParts): Promise<void> => {
     const { services } = parts
     // The caller is known, or refused, before its files are taken.
-    const context = requestContextOf(request, services)
+    const context = requestContextOf(request, services, parts.shape)
     await using form = await receive(request, parts, route)
     const parsed = route.parse(form)
     await respond(

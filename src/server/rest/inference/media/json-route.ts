@@ -6,7 +6,8 @@ import type { JsonBody } from '../../../../wire/json/json-body.ts'
 import type { RoutingPreferences } from '../../../../wire/openai/routing-preferences.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../http/node/request-types.ts'
 import { requestContextOf } from '../request-context.ts'
-import { respond, type InferenceRouteParts } from '../respond.ts'
+import { respond } from '../respond.ts'
+import type { InferenceRouteParts } from '../route-parts.ts'
 
 /** A route for media whose request is JSON. */
 export interface JsonMediaRoute<Request> {
@@ -35,7 +36,7 @@ export function jsonMediaRoute<Request extends { readonly routing: RoutingPrefer
       (sink) => {
         const parsed = parse(readBody(request))
         sink.prepare({ model: parsed.routing.model, stream: false, object: '' })
-        return run(parsed, requestContextOf(request, services), sink, services)
+        return run(parsed, requestContextOf(request, services, parts.shape), sink, services)
       },
       {
         content: () => bytesOf(request),

@@ -64,6 +64,10 @@ async function replacePin(rules: LimitStore, subject: LimitSubject, pin: Pin): P
     providers: _providers,
     models: _models,
     local_only: _localOnly,
+    regions: _regions,
+    no_training: _noTraining,
+    no_retention: _noRetention,
+    max_hops: _maxHops,
     ...limits
   } = rules.get(subject) ?? {}
   const rule: LimitRule = { ...limits, ...pin }
@@ -104,12 +108,9 @@ function rulesOf(context: string, rules: LimitStore): readonly StoredRule[] {
 
 function pinOf(rule: LimitRule | undefined): Pin | undefined {
   if (rule === undefined) return undefined
-  const { providers, models, local_only } = rule
-  const pin = {
-    ...(providers === undefined ? {} : { providers }),
-    ...(models === undefined ? {} : { models }),
-    ...(local_only === undefined ? {} : { local_only }),
-  }
+  const { providers, models, local_only, regions, no_training, no_retention, max_hops } = rule
+  const all = { providers, models, local_only, regions, no_training, no_retention, max_hops }
+  const pin = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Pin
   return Object.keys(pin).length === 0 ? undefined : pin
 }
 

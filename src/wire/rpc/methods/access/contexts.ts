@@ -5,7 +5,15 @@ import type { Method } from '../../method.ts'
 import { count, unixSeconds, usd } from '../../units.ts'
 
 const pin = limitRule
-  .pick({ providers: true, models: true, local_only: true })
+  .pick({
+    providers: true,
+    models: true,
+    local_only: true,
+    regions: true,
+    no_training: true,
+    no_retention: true,
+    max_hops: true,
+  })
   .meta({ id: 'Pin', description: 'Where the requests of a context may go; fallbacks stay within it.' })
 
 const spent = {

@@ -1,0 +1,65 @@
+import { CarriedFields } from '../../carried-fields.ts'
+import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
+import { withoutBilledFields } from './billed-fields.ts'
+import { writeMessages } from './messages-out.ts'
+import type { RequestOutFacts } from './request-out-facts.ts'
+import { thinkingOf } from './thinking-out.ts'
+import { writeToolChoice, writeTools } from './tools-out.ts'
+
+/** Fields of a chat that the Messages API has a place for. */
+const PLACED = new Set(['temperature', 'top_p', 'top_k', 'stop', 'tools', 'tool_choice', 'user'])
+
+/** For a model whose maximum nobody has stated: any model of the last years can write as much. */
+const UNKNOWN_MAXIMUM = 8192
+const MAX_TEMPERATURE = 1
+
+/** A chat as a request of the Messages API. Throws `not-carried` naming what would be lost. */
+export function writeRequest(
+  value: Fields,
+  facts: RequestOutFacts,
+): { readonly request: Fields; readonly dropped: readonly string[] | undefined } {
+  const carried = new CarriedFields('anthropic')
+  carried.leave(value, 'request')
+  carried.leaveChat(value, PLACED)
+  const own = withoutBilledFields(fieldsOf(value, 'anthropic'), carried)
+  const max_tokens = maxTokensOf(value, facts)
+  const { system, messages } = writeMessages(value['messages'], facts, carried)
+  const request = {
+    model: facts.modelId,
+    max_tokens,
+    ...(system === undefined ? {} : { system }),
+    messages,
+    ...stopOf(value['stop']),
+    ...sampling(value, carried),
+    ...writeTools(value['tools'], carried),
+    ...writeToolChoice(value),
+    ...(value['cache_control'] === undefined ? {} : { cache_control: value['cache_control'] }),
+    ...(typeof value['user'] === 'string' ? { metadata: { user_id: value['user'] } } : {}),
+    ...thinkingOf(value, { ...facts, maxTokens: max_tokens }, carried),
+    ...own,
+    ...(facts.stream ? { stream: true } : {}),
+  }
+  carried.throwIfRefused()
+  return { request, dropped: carried.dropped }
+}
+
+function maxTokensOf(value: Fields, { maxOutputTokens }: RequestOutFacts): number {
+  const asked = value['max_completion_tokens'] ?? value['max_tokens']
+  return typeof asked === 'number' ? asked : (maxOutputTokens ?? UNKNOWN_MAXIMUM)
+}
+
+function stopOf(stop: unknown): Fields {
+  if (typeof stop === 'string') return { stop_sequences: [stop] }
+  return Array.isArray(stop) ? { stop_sequences: stop } : {}
+}
+
+function sampling(value: Fields, carried: CarriedFields): Fields {
+  const fields: Record<string, unknown> = {}
+  for (const name of ['temperature', 'top_p', 'top_k'])
+    if (typeof value[name] === 'number') fields[name] = value[name]
+  if (typeof fields['temperature'] === 'number' && fields['temperature'] > MAX_TEMPERATURE) {
+    carried.note('dropped', 'temperature above 1')
+    fields['temperature'] = MAX_TEMPERATURE
+  }
+  return fields
+}

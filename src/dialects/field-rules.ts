@@ -1,0 +1,6 @@
+import { ANTHROPIC_RULES } from './anthropic/field-rules.ts'
+import type { DialectName } from './chat-vocabulary.ts'
+import type { FieldRules } from './field-rule.ts'
+
+/** The rules of every dialect; a new dialect adds its line. */
+export const FIELD_RULES: Readonly<Record<DialectName, FieldRules>> = { anthropic: ANTHROPIC_RULES }

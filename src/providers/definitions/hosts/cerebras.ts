@@ -1,0 +1,27 @@
+import type { ProviderDefinition } from '../../provider.ts'
+
+export const cerebras: ProviderDefinition = {
+  id: 'cerebras',
+  displayName: 'Cerebras',
+  baseUrl: 'https://api.cerebras.ai/v1',
+  needsKey: true,
+  abortStopsBilling: false,
+  quirks: {
+    maxTokensField: 'max_completion_tokens',
+    droppedFields: [
+      'frequency_penalty',
+      'logit_bias',
+      'presence_penalty',
+      'top_k',
+      'min_p',
+      'top_a',
+      'repetition_penalty',
+    ],
+    prefixMarker: 'none',
+  },
+  sources: {
+    baseUrl: ['https://inference-docs.cerebras.ai/resources/openai', '2026-11'],
+    quirks: ['https://inference-docs.cerebras.ai/resources/openai', '2026-11'],
+  },
+  company: { headquarters: 'US' },
+}

@@ -1,0 +1,20 @@
+import type { ProviderDefinition } from '../../provider.ts'
+
+export const nvidia: ProviderDefinition = {
+  id: 'nvidia',
+  displayName: 'NVIDIA',
+  // The schema of each model is closed, so that unknown fields are refused.
+  baseUrl: 'https://integrate.api.nvidia.com/v1',
+  needsKey: true,
+  abortStopsBilling: false,
+  quirks: {
+    maxTokensField: 'max_tokens',
+    droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+    prefixMarker: 'none',
+  },
+  sources: {
+    baseUrl: ['https://docs.api.nvidia.com/nim/reference/llm-apis', '2026-11'],
+    quirks: ['https://docs.api.nvidia.com/nim/reference/llm-apis', '2026-11'],
+  },
+  company: { headquarters: 'US' },
+}

@@ -1,0 +1,18 @@
+import type { ProviderDefinition } from '../../provider.ts'
+
+export const minimax: ProviderDefinition = {
+  id: 'minimax',
+  displayName: 'MiniMax',
+  // The international site; a key of the mainland site needs AIBROKER_MINIMAX_URL.
+  baseUrl: 'https://api.minimax.io/v1',
+  needsKey: true,
+  abortStopsBilling: false,
+  quirks: {
+    prefixMarker: 'none',
+  },
+  sources: {
+    baseUrl: ['https://platform.minimax.io/docs/guides/quickstart', '2026-11'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+  },
+  company: { headquarters: 'CN' },
+}

@@ -1,0 +1,22 @@
+import type { ProviderDefinition } from '../../provider.ts'
+
+export const vertex: ProviderDefinition = {
+  id: 'vertex',
+  displayName: 'Google Vertex AI',
+  // Its keys are access tokens, which expire after an hour.
+  baseUrl: '',
+  baseUrlForm:
+    'https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}/endpoints/openapi',
+  needsKey: true,
+  abortStopsBilling: false,
+  quirks: {
+    prefixMarker: 'none',
+    usageShape: { surplus: 'completion' },
+  },
+  sources: {
+    baseUrl: ['https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai', '2026-11'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', '2026-11'],
+  },
+  company: { headquarters: 'US' },
+}

@@ -1,0 +1,84 @@
+import { BrokerError } from '../../../base/errors.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import { parseObject } from '../../../wire/openai/parse-object.ts'
+import { errorOfObject } from '../../errors/upstream-errors.ts'
+import type { ProviderRequest } from '../../provider.ts'
+
+/** OpenAI's maximum of `n`. */
+const MAX_CHOICES = 128
+
+/** The request that a plain response belongs to. */
+export interface ExpectedResponse {
+  /** For error messages. */
+  readonly provider: string
+  /** The list that the response must have. */
+  readonly list: keyof ChatChunk | undefined
+  /** How many choices were requested. */
+  readonly choices: number
+}
+
+/** Parses a plain response; the error when it is not JSON, reports a failure, or lacks its list. */
+export function parseResponse(
+  body: string,
+  contentType: string,
+  { provider, list, choices }: ExpectedResponse,
+): ChatChunk | BrokerError {
+  const response = parseObject(body)
+  if (response === undefined)
+    return invalid(
+      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
+      provider,
+      body,
+    )
+  const error = errorInside(response)
+  if (error !== undefined) return errorOfObject(provider, error)
+  const items = list === undefined ? undefined : response[list]
+  if (!Array.isArray(items) || items.length === 0)
+    return invalid(`${provider} sent a response without ${list}`, provider, body)
+  return list === 'choices' && items.length > maxChoices(choices) ? tooManyChoices(provider) : response
+}
+
+function invalid(message: string, provider: string, body: string): BrokerError {
+  return new BrokerError('upstream-failed', message, {
+    details: { provider, status: 200, raw: body.slice(0, 500) },
+  })
+}
+
+/** The error inside a chunk or a response with status 200; providers put it in different places. */
+export function errorInside(response: ChatChunk): unknown {
+  if (response.error !== undefined && response.error !== null) return response.error
+  // vLLM's older shape.
+  if (response.object === 'error') return response
+  if (!Array.isArray(response.choices)) return errorByMessage(response)
+  const broken = (response.choices as readonly (ChatChoice | null)[]).find(
+    (choice) => choice?.finish_reason === 'error' || (choice?.error ?? null) !== null,
+  )
+  return broken === undefined || broken === null
+    ? undefined
+    : (broken.error ?? { message: 'the provider ended its response with the finish reason “error”' })
+}
+
+/** The data of an `error` event, which some providers send without an `error` field around it. */
+function errorByMessage(
+  response: ChatChunk & { readonly type?: unknown; readonly message?: unknown },
+): unknown {
+  const isError = response.type === 'error' || typeof response.message === 'string'
+  return isError && response.usage === undefined && response.data === undefined ? response : undefined
+}
+
+/** How many choices a request is due: `n`, for each prompt of a completion. */
+export function choicesOf({ body: { value }, route }: ProviderRequest): number {
+  const n = typeof value['n'] === 'number' ? value['n'] : 1
+  const prompt = value['prompt']
+  const isList = route === 'completions' && Array.isArray(prompt) && typeof prompt[0] !== 'number'
+  return n * (isList ? Math.max(1, prompt.length) : 1)
+}
+
+/** How many choices are accepted when `requested` were due: some providers send more than that. */
+export function maxChoices(requested: number): number {
+  return Math.max(MAX_CHOICES, requested)
+}
+
+export function tooManyChoices(provider: string): BrokerError {
+  return new BrokerError('upstream-failed', `${provider} gave many more choices than were asked for`)
+}
