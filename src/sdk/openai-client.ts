@@ -2,6 +2,18 @@ import type { z } from 'zod'
 import { CHAT_PATH } from './chat-client.ts'
 import { chatAnswer, chatChunk } from './chat-types.ts'
 import type { ChatAnswer, ChatChunk, ChatRequest } from './chat-types.ts'
+import { images, moderation, reranking, transcript } from './media-types.ts'
+import type {
+  ImageRequest,
+  Images,
+  Moderation,
+  ModerationRequest,
+  RerankRequest,
+  Reranking,
+  SpeechRequest,
+  Transcript,
+  TranscriptionRequest,
+} from './media-types.ts'
 import { completion, embeddings, listedModel, modelList } from './openai-types.ts'
 import type {
   Completion,
@@ -25,6 +37,19 @@ export interface OpenAiClient {
   readonly embeddings: {
     create(request: EmbeddingRequest, options?: CallOptions): Promise<Embeddings>
   }
+  readonly audio: {
+    readonly speech: {
+      /** The sound as it comes. */
+      create(request: SpeechRequest, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>
+    }
+    readonly transcriptions: {
+      create(request: TranscriptionRequest, options?: CallOptions): Promise<Transcript>
+    }
+  }
+  readonly images: { generate(request: ImageRequest, options?: CallOptions): Promise<Images> }
+  readonly moderations: { create(request: ModerationRequest, options?: CallOptions): Promise<Moderation> }
+  /** As Cohere's and Jina's clients have it. */
+  rerank(request: RerankRequest, options?: CallOptions): Promise<Reranking>
   readonly models: {
     /** The models that are available now. */
     list(options?: CallOptions): Promise<ModelList>
@@ -51,6 +76,36 @@ export function createOpenAiClient(transport: Transport): OpenAiClient {
         return readResponse(await callRest(transport, '/v1/embeddings', request, options), embeddings)
       },
     },
+    audio: {
+      speech: {
+        create: async (request, options) =>
+          (await callRest(transport, '/v1/audio/speech', request, options)).body,
+      },
+      transcriptions: {
+        async create({ file, ...request }, options) {
+          // OpenRouter's form: a transport sends text.
+          const body = {
+            ...request,
+            input_audio: { data: base64Of(file.bytes), format: formatOf(file.name) },
+          }
+          const response = await callRest(transport, '/v1/audio/transcriptions', body, options)
+          return readResponse(response, transcript)
+        },
+      },
+    },
+    images: {
+      async generate(request, options) {
+        return readResponse(await callRest(transport, '/v1/images/generations', request, options), images)
+      },
+    },
+    moderations: {
+      async create(request, options) {
+        return readResponse(await callRest(transport, '/v1/moderations', request, options), moderation)
+      },
+    },
+    async rerank(request, options) {
+      return readResponse(await callRest(transport, '/v1/rerank', request, options), reranking)
+    },
     models: {
       list: async (options) => readResponse(await get('/v1/models', options), modelList),
       async retrieve(id, options) {
@@ -59,6 +114,18 @@ export function createOpenAiClient(transport: Transport): OpenAiClient {
       },
     },
   }
+}
+
+/** In pieces, because a browser takes only so many arguments. */
+function base64Of(bytes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192))
+  return btoa(text)
+}
+
+function formatOf(name: string): string {
+  return /\.([A-Za-z0-9]{1,8})$/.exec(name)?.[1]?.toLowerCase() ?? 'wav'
 }
 
 function creator<Request extends object, Result extends z.ZodType, Chunk extends z.ZodType>(

@@ -7,6 +7,7 @@ import { connect } from '../../src/sdk/index.ts'
 import { methods } from '../../src/wire/rpc/methods.ts'
 import type { MethodName, Params } from '../../src/wire/rpc/methods.ts'
 import { startInProcessDaemon } from '../support/in-process-daemon.ts'
+import { wavFile } from '../support/sounds.ts'
 import { MAIN, runInProcess } from '../support/run-cli.ts'
 import { hasTmux, startTmux } from '../support/tmux.ts'
 
@@ -20,6 +21,8 @@ const PARAMS: { readonly [M in MethodName]?: Params<M> } = {
   'mothers.add': { address: '127.0.0.1', port: 9 },
   'ai.chat': { messages: [{ role: 'user', content: 'hello' }] },
   'ai.embed': { model: 'loopback-embedding', input: ['one', 'two'] },
+  'ai.tts': { input: 'hello' },
+  'ai.transcribe': { audio: wavFile(1).toString('base64'), format: 'wav' },
 }
 
 const callable = (Object.keys(methods) as MethodName[]).filter(

@@ -84,6 +84,8 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'mcp.approve_tool': 'admin',
   'ai.chat': 'inference',
   'ai.embed': 'inference',
+  'ai.transcribe': 'media',
+  'ai.tts': 'media',
   'usage.summary': 'own',
   'usage.by_address': 'admin',
   'usage.by_context': 'admin',
@@ -143,6 +145,8 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
 const PARAMS: Readonly<Partial<Record<MethodName, object>>> = {
   'ai.chat': { model: 'm', messages },
   'ai.embed': { model: 'e', input: 'hi' },
+  'ai.transcribe': { model: 't', audio: 'UklGRg==', format: 'wav' },
+  'ai.tts': { model: 's', input: 'hi' },
   'models.get': { model: 'm' },
   'mcp.call_tool': { name: 'raw__echo', arguments: {} },
   'providers.health': {},

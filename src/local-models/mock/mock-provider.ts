@@ -9,6 +9,7 @@ import { speech, transcriptions } from './audio.ts'
 import { chat } from './chat.ts'
 import { embeddings } from './embeddings.ts'
 import { sendError, sendJson, type Exchange } from './exchange.ts'
+import { images, moderations, rerank } from './toy-media.ts'
 import { mockDescription, mockModels } from './models.ts'
 
 export interface MockProviderOptions {
@@ -29,6 +30,10 @@ const routes: Readonly<Record<string, (exchange: Exchange) => void | Promise<voi
   'POST /v1/embeddings': embeddings,
   'POST /v1/audio/speech': speech,
   'POST /v1/audio/transcriptions': transcriptions,
+  'POST /v1/audio/translations': transcriptions,
+  'POST /v1/rerank': rerank,
+  'POST /v1/moderations': moderations,
+  'POST /v1/images/generations': images,
   'GET /v1/models': listModels,
   'GET /health': (exchange) =>
     sendJson(exchange, { status: 'ok', name: 'loopback', description: mockDescription }),

@@ -86,4 +86,52 @@ export const aiMethods = {
       },
     },
   },
+  'ai.transcribe': {
+    summary: 'A sound, written down',
+    description: 'Is processed like `POST /v1/audio/transcriptions`, which takes files of any size.',
+    params: z.strictObject({
+      audio: z.string().min(1).describe('The file in base64.'),
+      format: z.string().min(1).max(16).describe('The extension of such a file: `wav`, `mp3` …'),
+      model: z.string().optional().describe('`auto` by default.'),
+      language: z.string().optional().describe('ISO 639-1.'),
+      options: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('Any other field of the transcription request: `prompt`, `temperature` …'),
+    }),
+    result: z.looseObject({ text: z.string() }),
+    errors: INFERENCE_ERRORS,
+    role: 'caller',
+    allowsLargeParams: true,
+    example: {
+      params: { audio: 'UklGRiQAAABXQVZF', format: 'wav', model: 'whisper-1' },
+      result: { text: 'Hello!', usage: { type: 'duration', seconds: 1.2, cost: 0.000308333 } },
+    },
+  },
+  'ai.tts': {
+    summary: 'A text, spoken',
+    description: 'Is processed like `POST /v1/audio/speech`, which sends the sound as it comes.',
+    params: z.strictObject({
+      input: z.string().min(1),
+      model: z.string().optional().describe('`auto` by default.'),
+      voice: z.string().optional(),
+      format: z.string().optional().describe('The `response_format`: `mp3`, `wav` …'),
+      options: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('Any other field of the speech request: `speed`, `instructions` …'),
+    }),
+    result: z.object({
+      id: z.string().describe('The generation id, which is also the id of the ledger entry.'),
+      audio: z.string().describe('The sound in base64.'),
+      content_type: z.string(),
+    }),
+    errors: INFERENCE_ERRORS,
+    role: 'caller',
+    allowsLargeParams: true,
+    example: {
+      params: { input: 'Hello!', model: 'tts-1', voice: 'alloy' },
+      result: { id: 'gen-1767225600-4lXwVqZrbT9mYc2e', audio: 'SUQz', content_type: 'audio/mpeg' },
+    },
+  },
 } as const satisfies Record<string, Method>

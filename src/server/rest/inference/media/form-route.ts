@@ -10,7 +10,7 @@ import type { HttpReply, HttpRequest } from '../../../http/node/request-types.ts
 import { requestContextOf } from '../request-context.ts'
 import { respond } from '../respond.ts'
 import type { InferenceRouteParts } from '../route-parts.ts'
-import { readForm, type ReceivedForm } from './read-form.ts'
+import { readForm, type ReceivedForm } from '../../../http/uploads/read-form.ts'
 
 /** A route for media whose request is a form with files. */
 export interface FormMediaRoute<Request> {

@@ -7,8 +7,8 @@ import {
   type TranscriptionRequest,
 } from '../../../../wire/openai/media/transcription.ts'
 import { formMediaRoute } from './form-route.ts'
-import type { ReceivedForm } from './read-form.ts'
-import { readTranscriptionJson } from './transcription-json.ts'
+import type { ReceivedForm } from '../../../http/uploads/read-form.ts'
+import { readTranscriptionJson } from '../../../http/uploads/transcription-json.ts'
 
 const transcribe = (translates: boolean) =>
   formMediaRoute({

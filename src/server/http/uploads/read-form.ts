@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { createHash } from 'node:crypto'
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy'
-import { BrokerError, asBrokerError } from '../../../../base/errors.ts'
-import { truncate } from '../../../../base/text.ts'
-import type { SpooledFile, UploadSpool } from '../../../../runtime/upload-spool.ts'
-import type { FormField } from '../../../../wire/openai/media/form-fields.ts'
-import type { UploadedFile } from '../../../../wire/openai/media/uploaded-file.ts'
-import type { HttpRequest } from '../../../http/node/request-types.ts'
+import { BrokerError, asBrokerError } from '../../../base/errors.ts'
+import { truncate } from '../../../base/text.ts'
+import type { SpooledFile, UploadSpool } from '../../../runtime/upload-spool.ts'
+import type { FormField } from '../../../wire/openai/media/form-fields.ts'
+import type { UploadedFile } from '../../../wire/openai/media/uploaded-file.ts'
+import type { HttpRequest } from '../node/request-types.ts'
 
 /** A form that was received as a whole, with its files on disk until it is closed. */
 export interface ReceivedForm extends AsyncDisposable {

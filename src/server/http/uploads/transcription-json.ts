@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { BrokerError } from '../../../../base/errors.ts'
-import type { UploadSpool } from '../../../../runtime/upload-spool.ts'
-import type { JsonBody } from '../../../../wire/json/json-body.ts'
-import { fieldError } from '../../../../wire/openai/field-error.ts'
-import type { FormField } from '../../../../wire/openai/media/form-fields.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import type { UploadSpool } from '../../../runtime/upload-spool.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
+import { fieldError } from '../../../wire/openai/field-error.ts'
+import type { FormField } from '../../../wire/openai/media/form-fields.ts'
 import type { ReceivedForm } from './read-form.ts'
 
 /** OpenRouter's form of a transcription. */
