@@ -31,7 +31,8 @@ test.skipIf(!isInstalled)(
         'audio_prompt_tokens,audio_completion_tokens,total_tokens,characters,sound_ms,' +
         'cost_nano,cost_usd,cost_low_nano,cost_high_nano,uncertain_nano,unpriced,upstream_cost_nano,cost_source,' +
         'count_source,price_version,finish_reason,flag,error,' +
-        'started_at,started_at_ms,first_token_ms,duration_ms,referer,title,adjusts,booked_at_ms,hash,answered_model,group_id,image_prompt_tokens,images',
+        'started_at,started_at_ms,first_token_ms,duration_ms,referer,title,adjusts,booked_at_ms,hash,answered_model,group_id,image_prompt_tokens,images,' +
+        'search_units,made_images,image_class',
     )
     expect(table.map((row) => row['cost_usd'])).toEqual(['1.0000039', '20', '0', ''])
     expect(table[0]).toMatchObject({
