@@ -39,6 +39,7 @@ const daemonOfCheckout = (
         HOME: folder,
         HERO_SOCKET_DIR: join(folder, 'sockets'),
         PATH_VAR: join(folder, 'var'),
+        MODELS_CONFIG_PATH: join(checkout, 'modelsconfig.yml'),
         OPENAI_API_KEY: 'test',
         AIBROKER_OPENAI_URL: `http://127.0.0.1:${upstream.port}/v1`,
         AIBROKER_DETECT: 'off',
