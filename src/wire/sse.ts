@@ -62,6 +62,8 @@ export class EventSplitter {
       if (to <= from) this.#dispatch()
       else if (text.startsWith('data:', from))
         this.#takeData(text.slice(text[from + 5] === ' ' ? from + 6 : from + 5, to))
+      // Not in the standard: llama.cpp sends errors under this name (https://github.com/ggml-org/llama.cpp/pull/16109).
+      else if (text.startsWith('error:', from)) this.#takeData(text.slice(from + 6, to).trimStart())
       from = end + 1
     }
   }
