@@ -75,3 +75,11 @@ test('a stream without blank lines between its events is whole', async () => {
   const response = await broker.sendChat({ stream: true })
   expect([response.text, response.finish, response.error]).toEqual(['Hello', 'stop', undefined])
 })
+
+test('a stream whose lines have the name of their field twice is whole', async () => {
+  const pieces = [chatChunk('Hello'), { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }]
+  const body = `${pieces.map((piece) => `data: ${data(piece)}`).join('')}data: data: [DONE]\n\n`
+  await using broker = await startBrokerWithProviders([{ script: typed('text/event-stream', body) }])
+  const response = await broker.sendChat({ stream: true })
+  expect([response.text, response.finish, response.error]).toEqual(['Hello', 'stop', undefined])
+})

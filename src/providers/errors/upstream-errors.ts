@@ -216,7 +216,12 @@ function plainText(raw: string): string | undefined {
     .replace(/<[^<>]*>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
-  return text === '' || text.startsWith('{') ? undefined : text.slice(0, MAX_PLAIN_TEXT)
+  return text === '' || text.startsWith('{') || isBinary(text) ? undefined : text.slice(0, MAX_PLAIN_TEXT)
+}
+
+/** Compressed bytes, as of a body whose encoding a proxy does not name. */
+function isBinary(text: string): boolean {
+  return text.includes('\uFFFD') || text.includes('\u0000')
 }
 
 function parsed(raw: string): unknown {

@@ -87,6 +87,8 @@ export class StreamReader implements StreamConsumer {
       for (const line of payload.split('\n')) if (line !== '') this.#onEvent(line)
       return
     }
+    // Some gateways put the field's name before a line that has it already.
+    if (payload.startsWith('data:')) return this.#onEvent(payload.slice(5).trimStart())
     const error = errorInList(payload)
     if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
     this.#unreadable = payload.slice(0, MAX_QUOTED)
