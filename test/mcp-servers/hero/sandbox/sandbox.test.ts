@@ -169,8 +169,10 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
       'a queue of connections': 'import socket\nsocket.socket(socket.AF_UNIX).bind("x")',
       'a queue of connections by listening': 'import socket\nsocket.socket(socket.AF_UNIX).listen(4096)',
       'accepted connections': call(288, 242, '1, None, None, 0'),
-      'locks of open files': 'import fcntl, struct\nfcntl.fcntl(open("x", "w"), 37, struct.pack("hhqqi4x", 1, 0, 0, 1, 0))',
-      'a lease of a file': 'import fcntl, os\nfcntl.fcntl(open(os.__file__), fcntl.F_SETLEASE, fcntl.F_RDLCK)',
+      'locks of open files':
+        'import fcntl, struct\nfcntl.fcntl(open("x", "w"), 37, struct.pack("hhqqi4x", 1, 0, 0, 1, 0))',
+      'a lease of a file':
+        'import fcntl, os\nfcntl.fcntl(open(os.__file__), fcntl.F_SETLEASE, fcntl.F_RDLCK)',
       'large buffers of sockets':
         'import socket\nfor s in socket.socketpair(): s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 23)',
       'a large pipe': 'import fcntl, os\nfcntl.fcntl(os.pipe()[0], 1031, 1 << 20)',
