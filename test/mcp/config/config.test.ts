@@ -155,7 +155,10 @@ test.each([
 
 test('beyond 1000 policies, callers that none of them matches get no tools', () => {
   const lab = { contexts: ['lab'] }
-  const { policies, problems } = parse({ mcpServers: {}, policies: [lab, ...Array(5000).fill(lab), {}] })
+  const { policies, problems } = parse({
+    mcpServers: {},
+    policies: [lab, ...Array.from({ length: 5000 }, () => lab), {}],
+  })
   expect(policies).toHaveLength(1001)
   const policy = new ToolPolicy(policies, systemClock)
   expect(policy.mayUse({ ip: 'local', context: 'lab' }, 'a__b')).toBe(true)
