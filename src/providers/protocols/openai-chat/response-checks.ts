@@ -2,6 +2,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
 import { parseObject } from '../../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../../errors/upstream-errors.ts'
+import { finishReasonOf, isFinishReason } from '../../finish-reasons.ts'
 import type { ProviderRequest } from '../../provider.ts'
 
 /** OpenAI's maximum of `n`. */
@@ -51,11 +52,18 @@ export function errorInside(response: ChatChunk): unknown {
   if (response.object === 'error') return response
   if (!Array.isArray(response.choices)) return errorByMessage(response)
   const broken = (response.choices as readonly (ChatChoice | null)[]).find(
-    (choice) => choice?.finish_reason === 'error' || (choice?.error ?? null) !== null,
+    (choice) => isCutShort(choice?.finish_reason) || (choice?.error ?? null) !== null,
   )
   return broken === undefined || broken === null
     ? undefined
-    : (broken.error ?? { message: 'the provider ended its response with the finish reason “error”' })
+    : (broken.error ?? {
+        message: `the provider ended its response with the finish reason “${broken.finish_reason}”`,
+      })
+}
+
+/** Whether the provider says that it broke off. */
+function isCutShort(reason: unknown): boolean {
+  return isFinishReason(reason) && finishReasonOf(reason) === 'error'
 }
 
 /** The data of an `error` event, which some providers send without an `error` field around it. */
