@@ -1,5 +1,5 @@
 import type { Secret } from '../base/secret.ts'
-import type { SettingsLocation } from './settings-location.ts'
+import type { SettingsLocation } from '../store/settings/open-settings-store.ts'
 import type { TimeoutSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
