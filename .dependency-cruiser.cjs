@@ -53,7 +53,9 @@ module.exports = {
       from: { path: '^(ui|src)/', pathNot: '^src/(cli|offline)/' },
       to: { path: '^src/offline/' },
     },
-    never('wire-and-sdk-run-in-browsers', '^src/(base|wire|sdk)/', { dependencyTypes: ['core'] }),
+    // What depends on the host is in base/host, which only programs of Node use.
+    never('wire-and-sdk-run-in-browsers', '^src/(base/(?!host/)|wire|sdk)/', { dependencyTypes: ['core'] }),
+    never('wire-and-sdk-do-not-use-the-host', '^src/(base/(?!host/)|wire|sdk)/', { path: '^src/base/host/' }),
     {
       name: 'only-the-store-imports-the-database',
       severity: 'error',

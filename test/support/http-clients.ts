@@ -1,7 +1,8 @@
 import { systemClock } from '../../src/base/clock.ts'
 import type { BaseUrl } from '../../src/providers/transport/base-url.ts'
 import { http1Upstream } from '../../src/providers/transport/http1/http1-upstream.ts'
-import { undiciUpstream, type Upstream } from '../../src/providers/transport/upstream.ts'
+import { undiciUpstream } from '../../src/providers/transport/undici-upstream.ts'
+import type { Upstream } from '../../src/providers/transport/upstream.ts'
 
 export const HTTP_CLIENTS = ['lean', 'undici'] as const
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { BrokerError } from '../../base/errors.ts'
+import { startThread } from '../../base/host/start-thread.ts'
 import { parseModelsFile, readText, type ModelsFile } from './models-file.ts'
 import type { ParseJob, ParseOutcome } from './parse-thread.ts'
 
@@ -31,8 +31,7 @@ export async function parseInThread(job: ParseJob): Promise<ModelsFile> {
 }
 
 async function runThread(job: ParseJob): Promise<ParseOutcome> {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const thread = new Worker(new URL(`./parse-thread.${extension}`, import.meta.url), {
+  const thread = startThread('./parse-thread', import.meta.url, {
     workerData: job,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     stdout: true,

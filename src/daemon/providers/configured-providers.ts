@@ -15,32 +15,25 @@ import {
   type ManagedServer,
   type ManagedServerEvent,
 } from '../../local-models/managed/managed-server.ts'
-import {
-  hostOf,
-  isLocalUrl,
-  parseBaseUrl,
-  unixBaseUrl,
-  type BaseUrl,
-} from '../../providers/transport/base-url.ts'
+import { hostOf, isLocalUrl, parseBaseUrl, unixBaseUrl } from '../../providers/transport/base-url.ts'
 import { definitionsOf } from '../../providers/definitions/configured.ts'
 import type { KeySetting } from '../../providers/keys/key-pool.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
-import { http1Upstream } from '../../providers/transport/http1/http1-upstream.ts'
 import { createProvider } from '../../providers/protocols/create-provider.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import {
   createDeadlineTimer,
   DEFAULT_LIMITS,
-  type TimeLimits,
   type DeadlineTimer,
 } from '../../providers/transport/timeouts.ts'
 import { testKeys } from '../../providers/checks/test-keys.ts'
-import { proxyFor, type ProxyAddress } from '../../providers/transport/proxy/proxy-address.ts'
-import { undiciUpstream, type Upstream } from '../../providers/transport/upstream.ts'
+import { proxyFor } from '../../providers/transport/proxy/proxy-address.ts'
+import type { HttpClient } from './http-client.ts'
 
 export interface ConfiguredProvidersParts {
   readonly config: Config
   readonly clock: Clock
+  readonly httpClient: HttpClient
   /** Folder of the sockets of managed servers. */
   readonly socketFolder: string
   /** Providers that exist only on this host: the mock provider, and servers that were detected. */
@@ -301,12 +294,11 @@ function build(
   const common = {
     definition,
     keys,
-    upstream: upstreamAt(
-      parseBaseUrl(baseUrl),
-      { ...limits, fingerprint: definition.fingerprint },
-      parts,
+    upstream: parts.httpClient(parseBaseUrl(baseUrl), {
+      connectMs: limits.connectMs,
+      fingerprint: definition.fingerprint,
       proxy,
-    ),
+    }),
     proxy: proxy?.shown,
     // A mother on this host sends requests on to others.
     isLocal: !isMother && isHere,
@@ -323,19 +315,6 @@ function build(
   const test: KnownProvider['testKeys'] = (signal) =>
     testKeys({ ...common, keys: keys.map(({ key }) => key) }, signal)
   return { provider, baseUrl, testKeys: test, server, fingerprint }
-}
-
-/** Only the connect timeout is enforced here; timeouts for silence are enforced by the dispatcher. */
-function upstreamAt(
-  base: BaseUrl,
-  { connectMs, fingerprint }: Pick<TimeLimits, 'connectMs'> & Pick<ProviderDefinition, 'fingerprint'>,
-  { config, clock }: ConfiguredProvidersParts,
-  proxy: ProxyAddress | undefined,
-): Upstream {
-  // Only our own client can pin a certificate.
-  if (config.httpClient === 'undici' && fingerprint === undefined)
-    return undiciUpstream(base, { connectMs }, proxy)
-  return http1Upstream(base, { clock, timeouts: { connectMs }, tls: { fingerprint }, proxy })
 }
 
 function createServer(name: string, setting: ServerSetting, parts: ConfiguredProvidersParts): ManagedServer {

@@ -21,6 +21,7 @@ import { detectedModels, findLocalServers } from './detected-servers.ts'
 import { openCatalogRefresh } from './catalog-refresh.ts'
 import { createLiveCatalog, type LiveCatalog } from './live-catalog.ts'
 import { mockProviderModels, mockProviderDefinition } from './mock-provider.ts'
+import { loadHttpClient } from './http-client.ts'
 import { createConfiguredProviders, type ConfiguredProviders } from './configured-providers.ts'
 
 /** The current catalog and providers, from the models file, the keys, and servers that are found on this host. */
@@ -84,6 +85,7 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   const providers = createConfiguredProviders({
     config,
     clock,
+    httpClient: await loadHttpClient(config, clock),
     health: parts.health,
     socketFolder,
     builtIn,

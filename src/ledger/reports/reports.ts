@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { BrokerError } from '../../base/errors.ts'
+import { startThread } from '../../base/host/start-thread.ts'
 import type { ReportCall, ReportReply } from './reports-worker.ts'
 import type { ReportKinds } from './report-types.ts'
 
@@ -60,8 +61,7 @@ class ThreadReports implements Reports {
 
   #start(): Worker {
     const { path, sourcePath } = this.#options
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const worker = new Worker(new URL(`./reports-worker.${extension}`, import.meta.url), {
+    const worker = startThread('./reports-worker', import.meta.url, {
       workerData: { path, sourcePath },
     })
     worker.on('message', (reply: ReportReply) => this.#receive(reply))

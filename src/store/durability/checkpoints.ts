@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { startThread } from '../../base/host/start-thread.ts'
 import type { CheckpointStep } from './checkpoint-worker.ts'
 import type { WriteQueue } from '../write-queue.ts'
 
@@ -59,7 +60,9 @@ export class Checkpoints {
   }
 
   async #runStep(step: CheckpointStep): Promise<void> {
-    const worker = (this.#worker ??= startWorker(this.#path))
+    const worker = (this.#worker ??= startThread('./checkpoint-worker', import.meta.url, {
+      workerData: this.#path,
+    }))
     // The thread keeps the process alive only while a step is running.
     worker.ref()
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
@@ -67,9 +70,4 @@ export class Checkpoints {
     await once(worker, 'message')
     worker.unref()
   }
-}
-
-function startWorker(path: string): Worker {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new Worker(new URL(`./checkpoint-worker.${extension}`, import.meta.url), { workerData: path })
 }

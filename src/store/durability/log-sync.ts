@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Clock } from '../../base/clock.ts'
+import { startThread } from '../../base/host/start-thread.ts'
 import { CLOSED, STATE_BYTES, SYNCED, WRITTEN } from './log-sync-state.ts'
 import type { LogSyncWorkerData } from './log-sync-worker.ts'
 
@@ -120,9 +121,8 @@ export class LogSync {
   }
 
   #startWorker(): Worker {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const workerData: LogSyncWorkerData = { path: this.#path, state: this.#state.buffer }
-    const worker = new Worker(new URL(`./log-sync-worker.${extension}`, import.meta.url), { workerData })
+    const worker = startThread('./log-sync-worker', import.meta.url, { workerData })
     worker.on('message', (bytes: number) => {
       if (!this.#isClosed) this.#onLogSize(bytes)
     })

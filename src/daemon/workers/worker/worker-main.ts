@@ -25,6 +25,7 @@ import {
 import { WorkerToolChats } from './primary-only.ts'
 import { createResponseCounter, createIpcLog } from './worker-telemetry.ts'
 import { openWorkerListeners } from './worker-listeners.ts'
+import { loadHttpClient } from '../../providers/http-client.ts'
 import { createWorkerServices } from './worker-services.ts'
 
 await run()
@@ -38,6 +39,7 @@ async function run(): Promise<void> {
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
   const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
+  const httpClient = await loadHttpClient(config, clock)
   const toolChats = new WorkerToolChats(clock)
   const receivedTopics = new Set<Topic>()
   const hasState = Promise.withResolvers<void>()
@@ -57,6 +59,7 @@ async function run(): Promise<void> {
   const worker = createWorkerServices({
     config,
     clock,
+    httpClient,
     send,
     tokenCounter,
     toolChats,

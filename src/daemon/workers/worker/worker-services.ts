@@ -15,6 +15,7 @@ import { createHealthRegistry } from '../../../providers/health/endpoint-health.
 import { DEFAULT_LIMITS } from '../../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../../routing/plan-cache.ts'
 import { cascadeServices } from '../../cascade/cascade-services.ts'
+import type { HttpClient } from '../../providers/http-client.ts'
 import { createConfiguredProviders } from '../../providers/configured-providers.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 import { createRemoteAccounting, type RemoteAccounting } from './remote-accounting-client.ts'
@@ -24,6 +25,7 @@ import { primaryOnlyProviders, forwardIfPrimaryOnly } from './primary-only.ts'
 export interface WorkerServicesParts {
   readonly config: Config
   readonly clock: Clock
+  readonly httpClient: HttpClient
   readonly socketFolder: string
   readonly send: (message: FromWorker) => void
   readonly toolChats: ToolChats
@@ -42,7 +44,7 @@ export interface WorkerServices {
 const EMPTY: Catalog = { version: '', models: new Map(), endpoints: new Map() }
 
 export function createWorkerServices(parts: WorkerServicesParts): WorkerServices {
-  const { config, clock, send, toolChats, tokenCounter, socketFolder } = parts
+  const { config, clock, httpClient, send, toolChats, tokenCounter, socketFolder } = parts
   const catalog = new Current(EMPTY)
   let primaryOnly: ReadonlySet<string> = new Set()
   let effectiveLimits = fixedLimits([])
@@ -53,6 +55,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
   const providers = createConfiguredProviders({
     config,
     clock,
+    httpClient,
     health,
     socketFolder,
     builtIn: [],
