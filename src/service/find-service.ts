@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../base/errors.ts'
 import { findPaths, SOCKET_VARIABLES } from '../config/paths.ts'
+import { isFileVariable } from '../config/secrets/secret-sources.ts'
 import { SETTINGS } from '../config/setting-table.ts'
 import { createSettings, type Environment } from '../config/settings.ts'
 import { builtinManager } from './builtin/builtin.ts'
@@ -145,6 +146,8 @@ const INHERITED = ['HOME', 'PATH'] as const
 function settingsToKeep(environment: Environment): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const name of INHERITED) if (environment[name]) kept[name] = environment[name]
+  for (const [name, path] of Object.entries(environment))
+    if (isFileVariable(name) && path) kept[name] = resolve(path)
   for (const { variables, type } of SETTINGS) {
     if (type === 'secret') continue
     for (const name of variables) {
