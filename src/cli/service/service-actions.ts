@@ -56,11 +56,12 @@ export async function stop({ terminal }: Cli, target: Service): Promise<void> {
 }
 
 /** Waits until the daemon answers, and says so. Throws `cannot-start` with the place of the log when it does not. */
-async function reportReady(cli: Cli, target: Service): Promise<void> {
+export async function reportReady(cli: Cli, target: Service): Promise<void> {
   const { definition, manager } = target
+  const { restarts: before = 0 } = await manager.status()
   const hasFailed = async (): Promise<boolean> => {
     const { state, restarts = 0 } = await manager.status()
-    return state === 'stopped' || restarts >= HOPELESS_RESTARTS
+    return state === 'stopped' || restarts - before >= HOPELESS_RESTARTS
   }
   const health = await waitForHealth(cli, { socket: definition.rpcSocket }, START_SECONDS, hasFailed)
   if (health !== undefined) {

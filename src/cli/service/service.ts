@@ -24,6 +24,7 @@ import {
   uninstall,
 } from './service-actions.ts'
 import { registerMother } from './split.ts'
+import { rollBack, update } from './update.ts'
 
 type Options = Globals & ServiceOptions
 
@@ -69,28 +70,35 @@ function simpleCommand(cli: Cli, { name, summary, isBackwards }: Description, ac
   )
 }
 
-interface ResetOptions extends Options {
+interface StartOptions extends Options {
   readonly reset?: boolean | undefined
   readonly yes?: boolean | undefined
+  readonly update?: boolean | undefined
+  readonly from?: string | undefined
+  readonly rollback?: boolean | undefined
 }
 
-function withReset(command: Command): Command {
+function withStartOptions(command: Command): Command {
   return withScope(command)
     .option('--reset', 'first remove mothers, priority overrides and API tokens, and nothing else')
     .option('-y, --yes', 'agree to what --reset removes')
+    .option('--update', 'install the newest build beside the present one, back up, and run it')
+    .option('--from <package>', 'what --update installs, as npm takes it: a tarball, hero-aibroker@1.2.3')
+    .option('--rollback', 'run the build before the last update')
 }
 
 function startCommand(cli: Cli): Command {
   const command = describeCommand('start', 'Start the service; installs it before the first start', [
     'hero_aibroker service start',
     'hero_aibroker service start --split',
-    'hero_aibroker service start --reset',
+    'hero_aibroker service start --update --reset',
   ])
-  return withReset(command).action(async (_options: unknown, itself: Command) => {
-    const options = itself.optsWithGlobals<ResetOptions>()
+  return withStartOptions(command).action(async (_options: unknown, itself: Command) => {
+    const options = itself.optsWithGlobals<StartOptions>()
     const services = await findServices(cli.environment, options)
     if (options.reset === true) await stopAndReset(cli, services, options)
     for (const target of services) await start(cli, target)
+    await changeBuild(cli, options)
     await connectSplit(cli, services)
   })
 }
@@ -98,18 +106,29 @@ function startCommand(cli: Cli): Command {
 function restartCommand(cli: Cli): Command {
   const command = describeCommand('restart', 'Restart the service, with the newest code and settings', [
     'hero_aibroker service restart',
+    'hero_aibroker service restart --update --from ./hero-aibroker-1.2.3.tgz',
+    'hero_aibroker service restart --rollback',
   ])
-  return withReset(command).action(async (_options: unknown, itself: Command) => {
-    const options = itself.optsWithGlobals<ResetOptions>()
+  return withStartOptions(command).action(async (_options: unknown, itself: Command) => {
+    const options = itself.optsWithGlobals<StartOptions>()
     const services = await findServices(cli.environment, options)
     services.forEach(throwIfAbsent)
     if (options.reset === true) await stopAndReset(cli, services, options)
-    for (const target of services) await restart(cli, target)
+    const changesBuild = options.update === true || options.rollback === true
+    if (!changesBuild) for (const target of services) await restart(cli, target)
+    await changeBuild(cli, options)
     await connectSplit(cli, services)
   })
 }
 
-async function stopAndReset(cli: Cli, services: readonly Service[], { yes }: ResetOptions): Promise<void> {
+/** The services are looked up again: the start may have installed them. */
+async function changeBuild(cli: Cli, options: StartOptions): Promise<void> {
+  for (const target of await findServices(cli.environment, options))
+    if (options.rollback === true) await rollBack(cli, target)
+    else if (options.update === true) await update(cli, target, options.from)
+}
+
+async function stopAndReset(cli: Cli, services: readonly Service[], { yes }: StartOptions): Promise<void> {
   for (const { isInstalled, manager } of services.toReversed()) if (isInstalled) await manager.stop()
   await resetServices(cli, services, yes === true)
 }
