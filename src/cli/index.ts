@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 
+import { backupCommand } from './backup/backup.ts'
+import { restoreCommand } from './backup/restore.ts'
 import { chatCommand } from './chat/chat.ts'
 import type { Cli } from './cli.ts'
 import { completionCommand } from './shell-completion/completion.ts'
@@ -51,6 +53,8 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   healthCommand,
   logsCommand,
   serviceCommand,
+  backupCommand,
+  restoreCommand,
   mcpCommand,
   doctorCommand,
   completionCommand,
