@@ -158,7 +158,7 @@ function createHandlers(
     priorities,
     metrics: services.metrics,
     logs: log,
-    settings: config.effective,
+    settings: () => config.effective,
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
     signingKeyPath: join(config.dataDir, SIGNING_KEY_FILE),

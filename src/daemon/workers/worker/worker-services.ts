@@ -121,9 +121,9 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
 }
 
 /** Keys that can't be read are logged by the primary, which reads them as well. */
-function rereadKeys(config: Config, { mayLoseMost }: RegistryState): void {
+function rereadKeys(config: Config, { mayLoseMost, fromKeysCommand }: RegistryState): void {
   try {
-    config.rereadKeys({ mayLoseMost })
+    config.rereadKeys({ mayLoseMost, fromKeysCommand })
   } catch {
     // The previous keys stay in use.
   }
