@@ -11,7 +11,7 @@ export const gemini: ProviderDefinition = {
     usageShape: { surplus: 'completion' },
   },
   sources: {
-    baseUrl: ['https://ai.google.dev/gemini-api/docs/openai', 'unread'],
+    baseUrl: ['https://ai.google.dev/gemini-api/docs/openai', '2026-12'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', 'unread'],
   },
