@@ -3,8 +3,8 @@
  * neither a busy main thread nor a full thread pool delays it.
  */
 import { fdatasyncSync, fstatSync, openSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
-import { CLOSED, SYNCED, WRITTEN } from './log-sync-state.ts'
+import { workerData } from 'node:worker_threads'
+import { CLOSED, LOG_BYTES, SYNCED, WRITTEN } from './log-sync-state.ts'
 
 /**
  * Time in which commits gather for one sync, less the time that the sync before it took, in which commits gathered as well.
@@ -13,6 +13,7 @@ import { CLOSED, SYNCED, WRITTEN } from './log-sync-state.ts'
 const GATHER_MS = 20
 /** After a failure (too many open files, a broken disk) no caller waits, so all that can be done is to try again. */
 const RETRY_MS = 25
+const MAX_INT32 = 2 ** 31 - 1
 
 export interface LogSyncWorkerData {
   readonly path: string
@@ -36,8 +37,7 @@ function run({ path, state: memory }: LogSyncWorkerData): void {
       file ??= openSync(path, 'r+')
       fdatasyncSync(file)
       Atomics.store(state, SYNCED, written)
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      parentPort?.postMessage(fstatSync(file).size)
+      Atomics.store(state, LOG_BYTES, Math.min(fstatSync(file).size, MAX_INT32))
     } catch {
       Atomics.wait(state, CLOSED, 0, RETRY_MS)
     }

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import type { Worker } from 'node:worker_threads'
 import type { Clock } from '../../base/clock.ts'
 import { startThread } from '../../base/host/start-thread.ts'
-import { CLOSED, STATE_BYTES, SYNCED, WRITTEN } from './log-sync-state.ts'
+import { CLOSED, LOG_BYTES, STATE_BYTES, SYNCED, WRITTEN } from './log-sync-state.ts'
 import type { LogSyncWorkerData } from './log-sync-worker.ts'
 
 /** Less than 50 ms, because a turn of the event loop may pass before the next check. */
@@ -28,6 +28,7 @@ export class LogSync {
   /** Commits that may not be on the disk yet, each with those that came shortly after it. */
   readonly #commits: { number: number; readonly atMs: number }[] = []
   #file: Promise<FileHandle> | undefined
+  #logBytes = 0
   #isDirty = false
   #isClosed = false
   #cancel: (() => void) | undefined
@@ -38,7 +39,7 @@ export class LogSync {
     clock: Clock
     /** False when every commit syncs by itself; then only the size is read. */
     isNeeded: boolean
-    /** Called after each sync with the size of the log. */
+    /** Called with the size of the log after a sync, at the latest with the first commit that follows it. */
     onLogSize: (bytes: number) => void
   }) {
     this.#path = options.path
@@ -87,6 +88,7 @@ export class LogSync {
     const number = (Atomics.add(this.#state, WRITTEN, 1) + 1) | 0
     this.#note(number)
     Atomics.notify(this.#state, WRITTEN)
+    this.#readLogSize()
     return undefined
   }
 
@@ -120,12 +122,17 @@ export class LogSync {
     this.#unsyncedSince()
   }
 
+  /** The thread leaves the size in the shared memory: a message after each sync would wake the event loop fifty times a second. */
+  #readLogSize(): void {
+    const bytes = Atomics.load(this.#state, LOG_BYTES)
+    if (bytes === this.#logBytes) return
+    this.#logBytes = bytes
+    this.#onLogSize(bytes)
+  }
+
   #startWorker(): Worker {
     const workerData: LogSyncWorkerData = { path: this.#path, state: this.#state.buffer }
     const worker = startThread('./log-sync-worker', import.meta.url, { workerData })
-    worker.on('message', (bytes: number) => {
-      if (!this.#isClosed) this.#onLogSize(bytes)
-    })
     worker.unref()
     return worker
   }
