@@ -76,7 +76,8 @@ export class CarriedFields {
 
 /** A block without a type is known by the name of its content. */
 function typeOf(block: Fields): string {
-  return String(block['type'] ?? Object.keys(block)[0])
+  const { type } = block
+  return typeof type === 'string' ? type : (Object.keys(block)[0] ?? 'unknown')
 }
 
 function isDialect(name: unknown): name is DialectName {
