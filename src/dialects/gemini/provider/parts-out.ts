@@ -26,7 +26,7 @@ function ownPart(part: Fields, carried: CarriedFields): readonly Fields[] {
 
 function partOf(part: Fields, carried: CarriedFields): Fields | undefined {
   const { type, text, image_url: image, file, input_audio: audio } = part
-  if (type === 'text') return { text: text ?? '' }
+  if (type === 'text') return text === '' && !('dialect_fields' in part) ? undefined : { text: text ?? '' }
   const url = isObject(image) ? image['url'] : image
   if (type === 'image_url' && typeof url === 'string')
     return mediaPart(url, 'images by their address', carried)

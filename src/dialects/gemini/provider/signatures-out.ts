@@ -72,17 +72,17 @@ function isCall({ functionCall }: Fields): boolean {
   return isObject(functionCall)
 }
 
-/** In the current turn, which the last text of a user began, the first call of each step must have a signature. */
+/** In the current turn, which the last content of a user without results began, the first call of each step must have a signature. */
 export function fillSignatures(contents: readonly Fields[], modelId: string): readonly Fields[] {
   if (!checksSignatures(modelId)) return contents
-  const from = contents.findLastIndex(isUserText)
+  const from = contents.findLastIndex(isUserTurn)
   return contents.map((content, at) =>
     at > from && content['role'] === 'model' ? withSignature(content) : content,
   )
 }
 
-function isUserText({ role, parts }: Fields): boolean {
-  return role === 'user' && partsIn(parts).some((part) => !isObject(part['functionResponse']))
+function isUserTurn({ role, parts }: Fields): boolean {
+  return role === 'user' && !partsIn(parts).some((part) => isObject(part['functionResponse']))
 }
 
 function partsIn(parts: unknown): readonly Fields[] {
