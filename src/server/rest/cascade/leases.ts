@@ -4,7 +4,6 @@ import type { AdminServices } from '../../../inference/services/services.ts'
 import { exchangeLease } from '../../../limits/leases/lease-row.ts'
 import { leasesMethods } from '../../../wire/rpc/methods/cascade/leases.ts'
 import { authenticate } from '../../http/authenticate.ts'
-import type { BodyReader } from '../inference/route-parts.ts'
 
 const said = leasesMethods['leases.exchange'].params
 
@@ -13,7 +12,7 @@ export async function postLease(
   request: FastifyRequest,
   _reply: FastifyReply,
   { leases }: AdminServices,
-  readBody: BodyReader,
+  readBody: (request: FastifyRequest) => { readonly value: unknown },
 ): Promise<object> {
   if (leases === undefined) throw new BrokerError('not-found', 'this broker grants no leases')
   const read = said.safeParse(readBody(request).value)
