@@ -233,5 +233,7 @@ export interface Provider {
   send(request: ProviderRequest, handler: ResponseHandler): ProviderCall
   /** `GET` below its base URL, for its list of models. Absent when that would start a managed server. */
   readonly getJson?: ((path: string) => Promise<unknown>) | undefined
+  /** `POST` with a JSON body below its base URL; at a broker above this one only. */
+  readonly postJson?: ((path: string, body: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }

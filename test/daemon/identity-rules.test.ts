@@ -77,6 +77,7 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'mothers.remove': 'admin',
   'ledger.reconcile': 'admin',
   'leases.list': 'admin',
+  'leases.held': 'admin',
   'leases.exchange': 'own',
   'leases.end': 'admin',
   'settings.export': 'admin',

@@ -10,6 +10,7 @@ import type { ErrorRenderer } from '../http/errors/error-response.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
+import { postLease } from './cascade/leases.ts'
 import { getOutcomes } from './cascade/outcomes.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
@@ -259,6 +260,13 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     summary:
       'For a broker below: what became of requests that it sent, by its own id of them, with their costs',
     query: ['request', 'wait_ms'],
+  },
+  {
+    method: 'POST',
+    path: '/cascade/leases',
+    handle: postLease,
+    summary:
+      'For a broker below: takes, renews and gives back a part of its budget, as `leases.exchange` does',
   },
   {
     method: 'GET',
