@@ -91,6 +91,8 @@ interface ErrorContent {
   readonly mayBill?: true | undefined
   /** Another broker states how many attempts at providers it made. */
   readonly attempts?: number | undefined
+  /** Another broker refuses the lease that the request was sent under. */
+  readonly isOverLease?: true | undefined
 }
 
 /** The fields of an error that any vendor is known to use. */
@@ -115,6 +117,7 @@ interface ErrorFields {
     readonly error_type?: unknown
     readonly may_cost?: unknown
     readonly attempts?: unknown
+    readonly budget?: unknown
   }
 }
 
@@ -151,6 +154,7 @@ function errorContent(raw: string): ErrorContent {
     message,
     mayBill: error?.metadata?.may_cost === true ? true : undefined,
     attempts: countOf(error?.metadata?.attempts),
+    isOverLease: error?.metadata?.budget === 'lease' ? true : undefined,
   }
   const inner = innerContent(message)
   if (inner === undefined) return content
