@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
 import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
 import type { ClientDialect } from '../../dialects/client-dialect.ts'
+import { openAiResponses } from '../../dialects/responses/responses.ts'
 import { countRefusal } from '../../inference/admission/refusal-counter.ts'
 import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
@@ -153,6 +154,10 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
   dialectRoute(anthropicMessages, {
     path: '/messages',
     summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
+  }),
+  dialectRoute(openAiResponses, {
+    path: '/responses',
+    summary: 'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events',
   }),
 ]
 
