@@ -23,7 +23,9 @@ export const RESPONSES_RULES: FieldRules = {
     // How an item was written that is a message, a part, a tool or a call in the vocabulary.
     'message.id': 'mapped',
     'message.is_custom': 'mapped',
+    'message.is_item': 'mapped',
     'message.is_instructions': 'mapped',
+    'message.is_string': 'mapped',
     'message.phase': 'mapped',
     'message.role': 'mapped',
     'message.status': 'mapped',

@@ -100,7 +100,7 @@ class Conversation {
     if (HOSTED_CALL.test(type)) return this.#turn.addOwn(item)
     this.#endTurn()
     const block = { type: 'dialect_block', dialect: 'responses', block: item }
-    this.#messages.push({ role: 'system', content: [block] })
+    this.#messages.push({ role: 'system', content: [block], ...ownFields({ is_item: true }) })
     return undefined
   }
 }
