@@ -30,6 +30,8 @@ const ENDS: ReadonlySet<unknown> = new Set(['response.completed', 'response.inco
 export class ResponsesDecoder implements EventDecoder {
   isComplete = false
   readonly #facts: ResponseFacts
+  /** Whether the events are passed on as they are. */
+  #keepsOriginal: boolean
   #id: unknown
   #calls = 0
   #thoughts = 0
@@ -38,6 +40,7 @@ export class ResponsesDecoder implements EventDecoder {
 
   constructor(facts: ResponseFacts) {
     this.#facts = facts
+    this.#keepsOriginal = facts.keepsOriginal
   }
 
   decode(event: Fields): readonly ChatChunk[] {
@@ -45,14 +48,18 @@ export class ResponsesDecoder implements EventDecoder {
     if (type === 'error') return [{ error: event['error'] ?? event }]
     if (type === 'response.failed') return [{ error: errorIn(response) }]
     if (ENDS.has(type)) return this.#finish(event, isObject(response) ? response : {})
+    // Without places (llama-server, 2026-11) OpenAI's client cannot read them: they are written anew.
+    if (type === 'response.output_item.added' && typeof event['output_index'] !== 'number')
+      this.#keepsOriginal = false
     const delta = this.#delta(event)
-    if (!this.#facts.keepsOriginal) return delta === undefined ? [] : [this.#chunk(delta)]
+    if (!this.#keepsOriginal) return delta === undefined ? [] : [this.#chunk(delta)]
     return [{ ...this.#chunk(delta ?? {}), ...originalOf(this.#sealed(event)) }]
   }
 
   /** What an event adds to a chat; `undefined` for nothing. */
   #delta(event: Fields): Fields | undefined {
-    const { type, delta, output_index: at, item } = event
+    const { type, delta, item } = event
+    const at = placeOf(event)
     switch (type) {
       case 'response.created':
         if (isObject(event['response'])) this.#id = event['response']['id']
@@ -106,9 +113,10 @@ export class ResponsesDecoder implements EventDecoder {
   }
 
   /** Parts of a summary are paragraphs. */
-  #nextSummary({ summary_index: index, output_index: at }: Fields): Fields | undefined {
+  #nextSummary(event: Fields): Fields | undefined {
+    const { summary_index: index } = event
     if (typeof index !== 'number' || index === 0) return undefined
-    return this.#thought({ type: 'reasoning.summary', summary: '\n\n' }, '\n\n', at)
+    return this.#thought({ type: 'reasoning.summary', summary: '\n\n' }, '\n\n', placeOf(event))
   }
 
   #arguments(delta: unknown, at: unknown): Fields | undefined {
@@ -151,7 +159,7 @@ export class ResponsesDecoder implements EventDecoder {
     const choice = { index: 0, delta: {}, ...finishReasons(response, this.#calls > 0) }
     const usage = usageIn(response['usage'])
     const last = { id: this.#id, object: 'chat.completion.chunk', choices: [choice] }
-    const original = this.#facts.keepsOriginal
+    const original = this.#keepsOriginal
       ? originalOf({ ...event, response: sealResponse(response, this.#facts) })
       : {}
     return [{ ...last, ...original }, ...(usage === undefined ? [] : [{ ...last, choices: [], usage }])]
@@ -169,6 +177,11 @@ export class ResponsesDecoder implements EventDecoder {
   #sealed(event: Fields): Fields {
     return isObject(event['item']) ? { ...event, item: sealItem(event['item'], this.#facts) } : event
   }
+}
+
+/** What the events of one item have in common. */
+function placeOf({ output_index: at, item_id: id, item }: Fields): unknown {
+  return at ?? id ?? (isObject(item) ? item['id'] : undefined)
 }
 
 function errorIn(response: unknown): unknown {
