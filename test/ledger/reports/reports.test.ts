@@ -1,4 +1,6 @@
 // What a dashboard shows is what the ledger has, to the nano-dollar, in any time zone and for any filter.
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bucketEdges } from '../../../src/base/calendar/time-zone.ts'
@@ -194,6 +196,20 @@ test('the corrected cost of a row is that of the ledger, bounds included', async
   }
   const counted = listed.find(({ id }) => id === 'gen-counted')
   expect(counted?.corrected.costHigh).toBeGreaterThan(counted?.corrected.cost ?? 0n)
+})
+
+test('a damaged row is reported as one, with the file and what to do', async () => {
+  await using own = ledgerWithReports()
+  await seed(own.ledger, 20)
+  const path = join(own.folder, 'requests.db')
+  {
+    using database = new DatabaseSync(path, { timeout: 5000 })
+    database.exec(
+      `DROP TRIGGER request_logs_never_change; UPDATE request_logs SET attempts_detail = '{"x' WHERE seq = 7`,
+    )
+  }
+  const listed = own.reports.run('page', { filter: {}, scope: undefined, limit: 20 })
+  await expect(listed).rejects.toThrow(`the database ${path} is damaged (Unterminated string in JSON`)
 })
 
 test('deleted rows stay in the totals, and a new file says from when they are exact', async () => {
