@@ -27,6 +27,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'POST /embeddings': 'inference',
   'POST /messages': 'inference',
   'POST /messages/count_tokens': 'offered',
+  'POST /models/*': 'inference',
   'POST /audio/speech': 'media',
   'POST /audio/transcriptions': 'media',
   'POST /audio/translations': 'media',
@@ -76,6 +77,7 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'mothers.remove': 'admin',
   'ledger.reconcile': 'admin',
   'leases.list': 'admin',
+  'leases.held': 'admin',
   'leases.exchange': 'own',
   'leases.end': 'admin',
   'settings.export': 'admin',
@@ -136,13 +138,15 @@ const BODIES: Readonly<Record<string, object>> = {
   '/images/generations': { model: 'i', prompt: 'hi' },
   '/messages': { model: 'm', max_tokens: 10, messages },
   '/messages/count_tokens': { model: 'm', messages },
+  '/models/*': { contents: [{ parts: [{ text: 'hi' }] }] },
   '/explain': { model: 'm', messages },
   '/quote': { model: 'm', messages },
 }
 const PATHS: Readonly<Record<string, readonly string[]>> = {
-  '/models/*': ['/models/m', '/models/m/endpoints'],
-  '/model/*': ['/model/m'],
-  '/billing/usage/:ip': ['/billing/usage/local'],
+  'GET /models/*': ['/models/m', '/models/m/endpoints'],
+  'POST /models/*': ['/models/m:generateContent'],
+  'GET /model/*': ['/model/m'],
+  'GET /billing/usage/:ip': ['/billing/usage/local'],
 }
 const PARAMS: Readonly<Partial<Record<MethodName, object>>> = {
   'ai.chat': { model: 'm', messages },
@@ -245,11 +249,13 @@ function probes(generation = 'gen-none'): Probe[] {
     ...ACCOUNT_AND_MODEL_ROUTES.map((route) => ({ ...route, prefix: '/v1' })),
     ...ROOT_ROUTES.map((route) => ({ ...route, prefix: '' })),
   ].flatMap(({ method, path, prefix }) =>
-    (PATHS[path] ?? [path === '/generation' ? `${path}?id=${generation}` : path]).map((concrete): Probe => ({
-      name: `${method} ${concrete}`,
-      rule: REST_RULES[`${method} ${path}`] ?? 'admin',
-      send: (headers) => rest(method, prefix + concrete, headers, BODIES[path]),
-    })),
+    (PATHS[`${method} ${path}`] ?? [path === '/generation' ? `${path}?id=${generation}` : path]).map(
+      (concrete): Probe => ({
+        name: `${method} ${concrete}`,
+        rule: REST_RULES[`${method} ${path}`] ?? 'admin',
+        send: (headers) => rest(method, prefix + concrete, headers, BODIES[path]),
+      }),
+    ),
   )
   const rpcProbes = (Object.keys(methods) as MethodName[]).map((name): Probe => ({
     name,
