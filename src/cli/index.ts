@@ -18,6 +18,9 @@ import { settingsCommand } from './cascade/settings.ts'
 import { leasesCommand } from './cascade/leases.ts'
 import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
+import { imageCommand } from './media/image.ts'
+import { speakCommand } from './media/speak.ts'
+import { transcribeCommand } from './media/transcribe.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
 import { providersCommand } from './models/providers.ts'
@@ -29,6 +32,9 @@ import { usageCommand } from './usage/usage.ts'
 /** Every command, in the order in which help shows them. */
 export const commands: readonly ((cli: Cli) => Command)[] = [
   chatCommand,
+  speakCommand,
+  transcribeCommand,
+  imageCommand,
   modelsCommand,
   toolsCommand,
   usageCommand,

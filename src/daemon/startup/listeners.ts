@@ -142,6 +142,7 @@ function createHandlers(
     isMother: config.isMother,
     mothers: providers.mothers,
     leases: accounting.leases,
+    heldLeases: providers.heldLeases,
     settingsStore: { location: providers.settings.store.location, accept: providers.settings.accept },
     reconciling: reconcileParts(accounting.ledger, providers),
     sockets: [sockets.rest, sockets.rpc, sockets.web],

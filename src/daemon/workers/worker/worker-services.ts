@@ -67,7 +67,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
   const knownServers = new Set<string>()
 
   function applyRegistry(state: RegistryState): void {
-    primaryOnly = primaryOnlyProviders(state.settings)
+    primaryOnly = primaryOnlyProviders(state)
     const found = state.builtIn.filter(({ id }) => !knownServers.has(id))
     for (const { id } of found) knownServers.add(id)
     rereadKeys(config, state)
