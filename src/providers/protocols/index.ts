@@ -1,5 +1,6 @@
 import type { ProtocolName, ProviderDefinition } from '../provider.ts'
 import { anthropic } from './anthropic.ts'
+import { gemini } from './gemini.ts'
 import { openAiChat } from './openai-chat/openai-chat.ts'
 import type { ProviderProtocol } from './protocol.ts'
 
@@ -7,6 +8,7 @@ import type { ProviderProtocol } from './protocol.ts'
 const PROTOCOLS: Readonly<Record<ProtocolName, ProviderProtocol>> = {
   'openai-chat': openAiChat,
   anthropic,
+  gemini,
 }
 
 /** The protocol that a provider speaks. */
