@@ -1,12 +1,12 @@
 import { basename } from 'node:path'
 
 import { BrokerError } from '../../base/errors.ts'
-import { fileFault, readRegularFile } from '../../files/read-file.ts'
 import { buildCatalog } from '../build-catalog.ts'
 import type { Catalog } from '../catalog.ts'
 import { modelsSection } from './model-rows.ts'
 import { providersSection, toProviderSetting } from './provider-rows.ts'
 import type { ProviderSetting } from '../provider-setting.ts'
+import { readModelsText } from './read-models-text.ts'
 import { readYaml, type Problem } from './yaml-problems.ts'
 import { record } from './yaml-schemas.ts'
 
@@ -17,14 +17,11 @@ export interface ModelsFile {
   readonly providers: ReadonlyMap<string, ProviderSetting>
 }
 
-/** The shipped file with 90 models has 75 KiB. At 1 MiB the start takes half a second longer. */
-const MAX_FILE_BYTES = 1024 * 1024
-
 const schema = record({ models: modelsSection.optional(), providers: providersSection.optional() })
 
 /** Reads and parses the file. Throws `bad-request` that lists the problems of the file. */
 export function readModelsFile(path: string): ModelsFile {
-  return parseModelsFile(readText(path), path)
+  return parseModelsFile(readModelsText(path), path)
 }
 
 /** Parses the text of a `modelsconfig.yml`; `path` is only used in error messages. */
@@ -36,22 +33,6 @@ export function parseModelsFile(text: string, path = 'modelsconfig.yml'): Models
     catalog: buildCatalog(value.models ?? new Map()),
     providers: new Map(providers.map((provider) => [provider.name, provider])),
   })
-}
-
-/** The text of the file. Throws `bad-request` when it can't be read. */
-export function readText(path: string): string {
-  try {
-    return readRegularFile(path, MAX_FILE_BYTES)
-  } catch (cause) {
-    const advice = 'MODELS_CONFIG_PATH may name another file'
-    throw new BrokerError(
-      'bad-request',
-      `can’t read the models file ${path}: ${fileFault(cause)}; ${advice}`,
-      {
-        cause,
-      },
-    )
-  }
 }
 
 function refusal(path: string, problems: readonly Problem[], problemCount: number): BrokerError {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { BrokerError } from '../../base/errors.ts'
 import { startThread } from '../../base/host/start-thread.ts'
-import { parseModelsFile, readText, type ModelsFile } from './models-file.ts'
+import type { ModelsFile } from './models-file.ts'
 import type { ParseJob, ParseOutcome } from './parse-thread.ts'
+import { keepParsed, readParsed } from './parsed-file-cache.ts'
+import { readModelsText } from './read-models-text.ts'
 
 /** A file at the size limit takes two seconds. */
 const MAX_PARSE_MS = 30_000
@@ -13,13 +15,23 @@ const MAX_CHARACTERS_IN_PLACE = 256 * 1024
 
 /** Reads and parses the file at the start: a large one within the bounds of a reload. Throws `bad-request` as the reload does. */
 export async function readFirstModelsFile(path: string): Promise<ModelsFile> {
-  const text = readText(path)
-  return text.length <= MAX_CHARACTERS_IN_PLACE ? parseModelsFile(text, path) : parseInThread({ path, text })
+  const text = readModelsText(path)
+  const kept = readParsed(path, text)
+  if (kept !== undefined) return kept
+  const file = await (text.length <= MAX_CHARACTERS_IN_PLACE ? parseHere : parseInThread)({ path, text })
+  keepParsed(path, text, file)
+  return file
+}
+
+/** The parser is loaded only where no kept file spares it. */
+async function parseHere({ path, text }: ParseJob): Promise<ModelsFile> {
+  const { parseModelsFile } = await import('./models-file.ts')
+  return parseModelsFile(text, path)
 }
 
 /** Reads and parses the file while requests go on. Throws `bad-request` that lists the problems of the file. */
 export async function readModelsFileInThread(path: string): Promise<ModelsFile> {
-  return parseInThread({ path, text: readText(path) })
+  return parseInThread({ path, text: readModelsText(path) })
 }
 
 /** `parseModelsFile` in a thread of its own, with a bound for its time and memory. */

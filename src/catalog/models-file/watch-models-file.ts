@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { asBrokerError } from '../../base/errors.ts'
 import type { BrokerError } from '../../base/errors.ts'
 import { watchFile, type FileWatch } from '../../files/watch-file.ts'
-import { readText } from './models-file.ts'
+import { readModelsText } from './read-models-text.ts'
 import type { ModelsFile } from './models-file.ts'
 import { parseInThread } from './parse-in-thread.ts'
 
@@ -25,7 +25,7 @@ export function watchModelsFile(options: {
     const before = lastText
     lastText = undefined
     try {
-      lastText = readText(path)
+      lastText = readModelsText(path)
       if (lastText === before) return
       const file = await parseInThread({ path, text: lastText })
       if (!isClosed) onGood(file)
@@ -44,7 +44,7 @@ export function watchModelsFile(options: {
 
 function textIfReadable(path: string): string | undefined {
   try {
-    return readText(path)
+    return readModelsText(path)
   } catch {
     return undefined
   }

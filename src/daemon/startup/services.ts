@@ -86,7 +86,7 @@ export async function buildServices(
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
-    cascade: cascadeServices(config),
+    cascade: cascadeServices(config, providers.heldLeases),
     attribution: config.attribution,
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
@@ -97,6 +97,7 @@ export async function buildServices(
       ledger,
       responses,
       limits,
+      leases,
       refused,
       modelLists: registry.lists,
       health,

@@ -1,5 +1,6 @@
 import type { ProtocolName, ProviderDefinition } from '../provider.ts'
 import { anthropic } from './anthropic.ts'
+import { gemini } from './gemini.ts'
 import { openAiChat } from './openai-chat/openai-chat.ts'
 import type { ProviderProtocol } from './protocol.ts'
 import { responses } from './responses.ts'
@@ -9,6 +10,7 @@ const PROTOCOLS: Readonly<Record<ProtocolName, ProviderProtocol>> = {
   'openai-chat': openAiChat,
   anthropic,
   responses,
+  gemini,
 }
 
 /** The protocol that a provider speaks. */

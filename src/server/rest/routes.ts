@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
 import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
+import { geminiContent } from '../../dialects/gemini/gemini.ts'
 import type { ClientDialect } from '../../dialects/client-dialect.ts'
 import { openAiResponses } from '../../dialects/responses/responses.ts'
 import { countRefusal } from '../../inference/admission/refusal-counter.ts'
@@ -10,6 +11,7 @@ import type { ErrorRenderer } from '../http/errors/error-response.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
+import { postLease } from './cascade/leases.ts'
 import { getOutcomes } from './cascade/outcomes.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
@@ -23,6 +25,7 @@ import {
 } from './dialects/kept-responses.ts'
 import { postResponses } from './dialects/responses.ts'
 import { postDialectChat } from './dialects/dialect-chat.ts'
+import { postGeminiMethod } from './dialects/gemini-methods.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader } from './inference/respond.ts'
 import type { BodyReader, InferenceRouteParts } from './inference/route-parts.ts'
@@ -86,9 +89,12 @@ interface InferenceRoute extends RoutePlan {
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
 
-/** A route for chats in another dialect. */
-function dialectRoute(dialect: ClientDialect, plan: RoutePlan): InferenceRoute {
-  return { method: 'POST', ...plan, shape: dialectShape(dialect), infer: postDialectChat(dialect) }
+/** A route for chats in another dialect; `infer` where the path has more than chats. */
+function dialectRoute(
+  dialect: ClientDialect,
+  plan: RoutePlan & { readonly infer?: InferenceRouteHandler },
+): InferenceRoute {
+  return { method: 'POST', infer: postDialectChat(dialect), ...plan, shape: dialectShape(dialect) }
 }
 
 const RESPONSES = dialectShape(openAiResponses)
@@ -173,6 +179,14 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary:
       'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events; it may go on from an earlier one',
   },
+  dialectRoute(geminiContent, {
+    path: '/models/*',
+    shown: '/models/{model}:{method}',
+    infer: postGeminiMethod,
+    summary:
+      'Google’s `generateContent`, `streamGenerateContent`, `countTokens`, `embedContent` and `batchEmbedContents`',
+    query: ['alt'],
+  }),
 ]
 
 /** The other routes below `/v1` and `/api/v1`. */
@@ -307,6 +321,13 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     query: ['request', 'wait_ms'],
   },
   {
+    method: 'POST',
+    path: '/cascade/leases',
+    handle: postLease,
+    summary:
+      'For a broker below: takes, renews and gives back a part of its budget, as `leases.exchange` does',
+  },
+  {
     method: 'GET',
     path: '/credits',
     handle: getCredits,
@@ -360,12 +381,16 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
 export interface RestPrefix {
   readonly path: string
   readonly shape: ApiShape
+  /** What the paths of its routes begin with; it has all routes without it. */
+  readonly only?: string | undefined
 }
 
 /** Base paths on `rest.sock` and TCP. */
 export const REST_PREFIXES: readonly RestPrefix[] = [
   { path: '/v1', shape: OPENAI },
   { path: '/api/v1', shape: OPENROUTER },
+  // What Google's clients call; of their paths below `/v1` the headers or the method tell.
+  { path: '/v1beta', shape: dialectShape(geminiContent), only: '/models' },
 ]
 /** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES: readonly RestPrefix[] = [...REST_PREFIXES, { path: '', shape: OPENAI }]
@@ -392,7 +417,7 @@ export function addInferenceRoutes(
   const onRefused = (request: HttpRequest, refusal: unknown): void =>
     countRefusal(services.refusals, authenticate(request), refusal)
   for (const prefix of prefixes)
-    for (const { path, infer, acceptsForms, shape = prefix.shape } of INFERENCE_ROUTES) {
+    for (const { path, infer, acceptsForms, shape = prefix.shape } of routesBelow(prefix, INFERENCE_ROUTES)) {
       const handle = wrap((request, reply) => infer(request, reply, { ...parts, shape }))
       const { renderError } = shape
       addInferenceRoute(server, prefix.path + path, {
@@ -430,6 +455,14 @@ export function addAccountAndModelRoutes(
     })
   }
   for (const route of ROOT_ROUTES) add(route, route.path, OPENROUTER)
-  for (const { path, shape } of prefixes)
-    for (const route of ACCOUNT_AND_MODEL_ROUTES) add(route, path + route.path, shape)
+  for (const prefix of prefixes)
+    for (const route of routesBelow(prefix, ACCOUNT_AND_MODEL_ROUTES))
+      add(route, prefix.path + route.path, prefix.shape)
+}
+
+function routesBelow<Route extends RoutePlan>(
+  { only = '' }: RestPrefix,
+  routes: readonly Route[],
+): readonly Route[] {
+  return routes.filter(({ path }) => path.startsWith(only))
 }
