@@ -9,8 +9,8 @@ import { responses } from './responses.ts'
 const PROTOCOLS: Readonly<Record<ProtocolName, ProviderProtocol>> = {
   'openai-chat': openAiChat,
   anthropic,
-  responses,
   gemini,
+  responses,
 }
 
 /** The protocol that a provider speaks. */
