@@ -40,7 +40,7 @@ function scenes({ body }: ReceivedRequest): readonly Step[] {
 }
 
 const sent = (): readonly object[] =>
-  (upstream.requests.at(-1)?.body as { readonly messages: readonly object[] }).messages
+  (upstream.requests.at(-1) as { readonly body: { readonly messages: readonly object[] } }).body.messages
 
 describe('responses that are kept', () => {
   test('a request goes on from an earlier one, without its instructions', async () => {

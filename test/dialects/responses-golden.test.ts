@@ -188,19 +188,25 @@ function toResponses({ value }: JsonBody): object {
   return writeResponses(value, { modelId: 'gpt', stream: true, reasons: true, open })
 }
 
-async function check(folder: string, name: string, value: object): Promise<void> {
-  await expect(`${JSON.stringify(value, null, 2)}\n`).toMatchFileSnapshot(
-    join(FOLDER, folder, `${name}.json`),
-  )
+function written(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+function golden(folder: string, name: string): string {
+  return join(FOLDER, folder, `${name}.json`)
 }
 
 describe('a request of the Responses API', () => {
   test.each(Object.entries(RESPONSES))('%s as a chat', async (name, body) => {
-    await check('responses-to-chat', name, toChat(read(openAiResponses, body)))
+    await expect(written(toChat(read(openAiResponses, body)))).toMatchFileSnapshot(
+      golden('responses-to-chat', name),
+    )
   })
 
   test.each(Object.entries(RESPONSES))('%s as a request of the Messages API', async (name, body) => {
-    await check('responses-to-anthropic', name, toAnthropic(read(openAiResponses, body)))
+    await expect(written(toAnthropic(read(openAiResponses, body)))).toMatchFileSnapshot(
+      golden('responses-to-anthropic', name),
+    )
   })
 
   test.each([
@@ -217,10 +223,12 @@ describe('a request of the Responses API', () => {
 
 describe('a request for a provider that speaks the Responses API', () => {
   test.each(Object.entries(CHATS))('%s from a chat', async (name, body) => {
-    await check('chat-to-responses', name, toResponses(parse(body)))
+    await expect(written(toResponses(parse(body)))).toMatchFileSnapshot(golden('chat-to-responses', name))
   })
 
   test.each(Object.entries(MESSAGES))('%s from the Messages API', async (name, body) => {
-    await check('anthropic-to-responses', name, toResponses(read(anthropicMessages, body)))
+    await expect(written(toResponses(read(anthropicMessages, body)))).toMatchFileSnapshot(
+      golden('anthropic-to-responses', name),
+    )
   })
 })
