@@ -67,6 +67,8 @@ export interface Config {
   readonly hedgePercent: number
   /** How long the responses of requests with an `Idempotency-Key` are kept. */
   readonly keepResponsesMs: number
+  /** How long responses are kept that callers may name by `previous_response_id`. */
+  readonly keepNamedResponsesMs: number
   /** How long running requests may continue during a stop. */
   readonly drainTimeoutMs: number
   /** The timeouts that are set in the environment; for others `providers` has defaults. */

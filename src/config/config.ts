@@ -86,6 +86,8 @@ export function loadConfig(options: {
     keepResponsesMs:
       settings.wholeNumber('AIBROKER_IDEMPOTENCY_HOURS', 'hours', DEFAULT_SETTINGS.idempotencyHours) *
       3_600_000,
+    keepNamedResponsesMs:
+      settings.wholeNumber('AIBROKER_RESPONSES_HOURS', 'hours', DEFAULT_SETTINGS.responsesHours) * 3_600_000,
     drainTimeoutMs:
       settings.wholeNumber('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', DEFAULT_SETTINGS.drainTimeoutS) * 1000,
     timeouts: readTimeouts(settings),

@@ -231,6 +231,16 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'How long the responses of requests with an `Idempotency-Key` are kept.',
   },
   {
+    name: 'keep_responses_ms',
+    value: (c) => c.keepNamedResponsesMs,
+    variables: ['AIBROKER_RESPONSES_HOURS'],
+    type: COUNT,
+    unit: 'hours',
+    default: String(D.responsesHours),
+    effect:
+      'How long responses of `/v1/responses` are kept for `previous_response_id`, in memory alone; none are with `store: false`.',
+  },
+  {
     name: 'body_limit_bytes',
     value: (c) => c.bodyLimitBytes,
     variables: ['AIBROKER_BODY_LIMIT_MB'],
