@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { runCommand } from './agents/run.ts'
 import { chatCommand } from './chat/chat.ts'
 import type { Cli } from './cli.ts'
 import { completionCommand } from './shell-completion/completion.ts'
@@ -27,6 +28,7 @@ import { usageCommand } from './usage/usage.ts'
 /** Every command, in the order in which help shows them. */
 export const commands: readonly ((cli: Cli) => Command)[] = [
   chatCommand,
+  runCommand,
   modelsCommand,
   toolsCommand,
   usageCommand,
