@@ -7,7 +7,7 @@ import { createProgram, everyCommand } from '../src/cli/program.ts'
 
 /** The reference page of the command line: the help of every command. */
 export function cliPage(): string {
-  const program = createProgram(ON_PAPER)
+  const program = createProgramOnPaper()
   const parts = [
     HEAD,
     `\`\`\`text\n${helpOf(program)}\n\`\`\``,
@@ -26,6 +26,11 @@ const HEAD = `# The command line
 \`hero_aibroker chat\`, from a clone as \`npx hero_aibroker chat\`. \`--json\` prints the broker’s result unchanged; a failure is one
 line on standard error.`
 
+/** The program as its help shows it without a terminal. */
+export function createProgramOnPaper(): Command {
+  return createProgram(ON_PAPER)
+}
+
 /** Streams that are not a terminal and discard their output. */
 const ON_PAPER: Cli = {
   terminal: plainTerminal(),
@@ -39,13 +44,14 @@ function plainTerminal(): Cli['terminal'] {
   return { input: stream(), output: stream(), errors: stream() } as unknown as Cli['terminal']
 }
 
-/** The name as it is typed: `providers test`. */
-function nameOf(command: Command): string {
+/** The name of a command as it is typed: `providers test`. */
+export function nameOf(command: Command): string {
   const above = command.parent
   return above === null || above.parent === null ? command.name() : `${nameOf(above)} ${command.name()}`
 }
 
-function helpOf(command: Command): string {
+/** The help of a command, as it prints it. */
+export function helpOf(command: Command): string {
   let text = ''
   command.configureOutput({ writeOut: (piece) => (text += piece) }).outputHelp()
   return text.trimEnd()

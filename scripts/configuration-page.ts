@@ -31,11 +31,20 @@ const KEYS = `## Keys of providers
 
 | variable | effect |
 |---|---|
-| \`<NAME>_API_KEY\`, \`<NAME>_API_KEYS\` | The keys of the provider \`<name>\` (\`OPENROUTER\`, \`OPENAI\`, \`ANTHROPIC\`, …: \`docs/providers.md\` has all; or one of the models file); several are separated by commas. May be in \`.env\`; those of the environment take precedence. |
+| \`<NAME>_API_KEY\`, \`<NAME>_API_KEYS\` | The keys of the provider \`<name>\` (\`OPENROUTER\`, \`OPENAI\`, \`ANTHROPIC\`, …: \`docs/providers.md\` has all; or one of the models file); several are separated by commas. May be in any source of secrets. |
 | \`AIBROKER_<NAME>_URL\` | Replaces the base URL of the provider \`<name>\`. |
 
-\`.env\` lies in the data folder, holds keys, \`ADMIN_TOKEN\` and \`HERO_SECRET\`, must be readable by its owner alone (\`chmod 600\`), and
-has at most 256 KiB.`
+Keys, \`ADMIN_TOKEN\` and \`HERO_SECRET\` may be in any of these; the first source that has a variable counts, and \`hero_aibroker
+config\` names it, never the value:
+
+1. the environment
+2. a credential of systemd: a file in \`$CREDENTIALS_DIRECTORY\` that is named like the variable (\`LoadCredential=OPENAI_API_KEY:/etc/…\`)
+3. \`.env\` in the data folder, readable by its owner alone (\`chmod 600\`), at most 256 KiB
+4. a file that \`<NAME>_API_KEY_FILE\`, \`<NAME>_API_KEYS_FILE\`, \`ADMIN_TOKEN_FILE\` or \`HERO_SECRET_FILE\` names, as containers have it; at
+   most 64 KiB
+5. what \`AIBROKER_KEYS_COMMAND\` prints, in the form of \`.env\`
+
+A reload reads 2 to 5 again, so that a key is rotated without a restart, also in worker processes.`
 
 const RELOAD = `## What a reload does
 
@@ -47,8 +56,8 @@ refused. What is refused changes nothing, and is reported in \`info\`, \`doctor\
 | variables and flags | at the start | – | at the next start |
 | models file | at the start, when it changes, at a reload | 1 MiB, 50 listed problems | at once, as a whole; a file with a mistake is refused |
 | MCP file | at the start, when it changes, at a reload | 1 MiB | at once, entry by entry; servers whose entry is unchanged keep running. A policy that can’t be read keeps the last file |
-| \`.env\`: keys | at the start, at a reload | 256 KiB | at once |
-| \`.env\`: \`ADMIN_TOKEN\`, \`HERO_SECRET\` | at the start | 256 KiB | at the next start; a reload names them |
+| sources of secrets: keys | at the start, at a reload | 256 KiB each | at once |
+| sources of secrets: \`ADMIN_TOKEN\`, \`HERO_SECRET\` | at the start | 256 KiB | at the next start; a reload names them |
 
 Changes of the models file and of the MCP file are noticed behind links too (a ConfigMap, a bind mount); where the file system
 announces none, within two seconds. A file that lost all or more than half of its models, servers or variables is refused at a

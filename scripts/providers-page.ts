@@ -1,4 +1,4 @@
-import { keyVariables } from '../src/config/keys.ts'
+import { keyVariables } from '../src/config/secrets/keys.ts'
 import { KNOWN_PROVIDERS } from '../src/providers/definitions/index.ts'
 import type { ProviderDefinition, SourcedFact } from '../src/providers/provider.ts'
 import type { UsageShape } from '../src/providers/usage-shape.ts'

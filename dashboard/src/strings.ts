@@ -343,7 +343,15 @@ export const t = {
     effective: 'Settings in effect',
     reload: 'Reload files',
     reloaded: 'Files were read again.',
-    source: { environment: 'environment', 'secrets-file': '.env', flag: 'flag', default: 'default' },
+    source: {
+      environment: 'environment',
+      credentials: 'credential of systemd',
+      'secrets-file': '.env',
+      'file-variable': 'file',
+      'keys-command': 'command',
+      flag: 'flag',
+      default: 'default',
+    },
     secret: 'hidden',
   },
   start: {

@@ -4,7 +4,7 @@ import { BrokerError } from '../base/errors.ts'
 import { randomLetters } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import type { Caller } from './caller.ts'
-import type { Tokens } from './tokens.ts'
+import { isTokenId, type Tokens } from './tokens.ts'
 
 /** The prefix of every caller credential. No token of ours and no JWT begins like this. */
 export const CREDENTIAL_PREFIX = 'call-'
@@ -74,8 +74,9 @@ export class CallerCredentials {
     return stored
   }
 
+  /** Only tokens of ours can be disabled while the call runs; a JWT and the admin token were verified when it began. */
   #assertUsable(token: string | undefined): void {
-    if (token === undefined) return
+    if (token === undefined || !isTokenId(token)) return
     const { clock, tokens } = this.#parts
     const info = tokens.list().find(({ id }) => id === token)
     if (info !== undefined && !info.isDisabled && (info.expiresAt ?? Infinity) * 1000 > clock.now()) return

@@ -6,6 +6,8 @@ export interface Caller {
   readonly context: string | undefined
   /** Id of the bearer that the caller proved to be, such as the id of its token; never the token itself. */
   readonly token?: string | undefined
+  /** Whether a running tool call makes the request in the caller's name. Not part of who the caller is. */
+  readonly viaTool?: true | undefined
 }
 
 /**

@@ -27,7 +27,13 @@ export interface Tokens {
 /** The prefix of every token of ours. A bearer with another one is foreign, such as the dummy key of an OpenAI client. */
 export const TOKEN_PREFIX = 'hb-'
 
+const ID_PREFIX = 'tok-'
 const LETTERS = 43
+
+/** Whether a bearer's id is that of a token of ours, rather than of a JWT's bearer or of the admin token. */
+export function isTokenId(id: string): boolean {
+  return id.startsWith(ID_PREFIX)
+}
 
 export interface TokensParts {
   /** `apikeys.db` */
@@ -67,7 +73,7 @@ class StoredTokens implements Tokens {
   async create({ label, expiresAt }: { label: string; expiresAt?: number | undefined }) {
     const token = new Secret(`${TOKEN_PREFIX}${randomLetters(LETTERS)}`)
     const createdAt = Math.floor(this.#parts.clock.now() / 1000)
-    const info = { id: `tok-${randomLetters(12)}`, label, createdAt, expiresAt, isDisabled: false }
+    const info = { id: `${ID_PREFIX}${randomLetters(12)}`, label, createdAt, expiresAt, isDisabled: false }
     const hash = this.#table.hashOf(token.reveal())
     await this.#parts.store.write(() => this.#insert.run(info.id, label, hash, createdAt, expiresAt ?? null))
     this.#table.put({ info, hash })

@@ -87,6 +87,8 @@ export interface ErrorDetails {
   readonly mayBeCharged?: boolean | undefined
   /** A broker above states how many attempts at providers it made. */
   readonly attempts?: number | undefined
+  /** A broker above states that the lease does not cover the request, or has ended. */
+  readonly isOverLease?: boolean | undefined
   /** OpenRouter's `openrouter_metadata`, for callers that requested it; rendered beside the error. */
   readonly routed?: object | undefined
   /** Further fields of `error.metadata`, rendered as they are. */

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 
 import { runCommand } from './agents/run.ts'
+import { backupCommand } from './backup/backup.ts'
+import { restoreCommand } from './backup/restore.ts'
 import { chatCommand } from './chat/chat.ts'
 import type { Cli } from './cli.ts'
 import { completionCommand } from './shell-completion/completion.ts'
@@ -17,6 +19,9 @@ import { settingsCommand } from './cascade/settings.ts'
 import { leasesCommand } from './cascade/leases.ts'
 import { mothersCommand } from './cascade/mothers.ts'
 import { mcpCommand } from './tools/mcp.ts'
+import { imageCommand } from './media/image.ts'
+import { speakCommand } from './media/speak.ts'
+import { transcribeCommand } from './media/transcribe.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
 import { providersCommand } from './models/providers.ts'
@@ -29,6 +34,9 @@ import { usageCommand } from './usage/usage.ts'
 export const commands: readonly ((cli: Cli) => Command)[] = [
   chatCommand,
   runCommand,
+  speakCommand,
+  transcribeCommand,
+  imageCommand,
   modelsCommand,
   toolsCommand,
   usageCommand,
@@ -47,6 +55,8 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   healthCommand,
   logsCommand,
   serviceCommand,
+  backupCommand,
+  restoreCommand,
   mcpCommand,
   doctorCommand,
   completionCommand,

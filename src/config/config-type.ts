@@ -1,5 +1,7 @@
 import type { Secret } from '../base/secret.ts'
-import type { SettingsLocation } from './settings-location.ts'
+import type { SecretOrigin } from './secrets/secret-sources.ts'
+import type { Environment } from './settings.ts'
+import type { SettingsLocation } from '../store/settings/open-settings-store.ts'
 import type { TimeoutSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -35,7 +37,7 @@ export interface Config {
   readonly detectsLocalServers: boolean
   /** Whether the model lists of providers are fetched at the start and every hour; on demand they always are. */
   readonly refreshesModelLists: boolean
-  /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
+  /** Addresses and networks (CIDR) of TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
   readonly proxies: ReadonlySet<string>
   /** Names of the TCP listener in `Host` headers, besides its addresses and `localhost`. */
   readonly hosts: readonly string[]
@@ -87,12 +89,25 @@ export interface Config {
    * `keyEnv` and its plural. Throws `bad-request` for a key that can't be sent in a header.
    */
   keysOf(name: string, keyEnv?: string): readonly Secret[]
+  /** The folder of systemd’s credentials. */
+  readonly credentialsDir: string | undefined
+  /** Whether the operator has a command that prints secrets. */
+  readonly hasKeysCommand: boolean
+  /** What that command printed last; empty without one. */
+  keysCommandOutput(): Environment
+  /** Runs that command again and returns what it prints, for `rereadKeys`. Throws `bad-request` when it fails. */
+  runKeysCommand(): Promise<Environment>
   /**
-   * Reads the `.env` of secrets again, for later calls of `keysOf`; everything else is fixed until the next start. Throws
-   * `bad-request` and changes nothing when the file can't be used, or lost most of its variables and not `mayLoseMost`.
+   * Reads the sources of secrets again, for later calls of `keysOf`; everything else is fixed until the next start. Throws
+   * `bad-request` and changes nothing when one can't be used, or lost most of its variables and not `mayLoseMost`.
    * Returns the changed variables that take effect at the next start only.
+   *
+   * @param options.fromKeysCommand what the keys command printed in another process.
    */
-  rereadKeys(options?: { readonly mayLoseMost?: boolean }): readonly string[]
+  rereadKeys(options?: {
+    readonly mayLoseMost?: boolean
+    readonly fromKeysCommand?: Environment
+  }): readonly string[]
   /** The effective settings, for people; secrets are shown as `***`. */
   readonly effective: readonly EffectiveSetting[]
   /** Base URL that replaces a provider's own, from `AIBROKER_<NAME>_URL`. */
@@ -114,7 +129,7 @@ export interface EffectiveSetting {
   readonly name: string
   /** Absent when it is not set. */
   readonly value: string | number | boolean | undefined
-  readonly source: 'environment' | 'secrets-file' | 'flag' | 'default'
+  readonly source: SecretOrigin | 'flag' | 'default'
   /** The variable or flag that sets it; when none does, the one that would. */
   readonly variable: string
 }

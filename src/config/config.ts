@@ -6,9 +6,10 @@ import { baseUrls, variableName } from './network/base-urls.ts'
 import { HTTP_CLIENTS, LOG_LEVELS, type Config, type Flags } from './config-type.ts'
 import { DEFAULT_SETTINGS } from './default-settings.ts'
 import { effectiveSettings } from './effective-settings.ts'
-import { readEnvFile } from './env-file.ts'
-import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
+import { findKeys, findSecret, keyVariables } from './secrets/keys.ts'
+import { runKeysCommand, runKeysCommandNow } from './secrets/keys-command.ts'
+import { readSecretSources, SECRET_VARIABLES, type SecretSource } from './secrets/secret-sources.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
 import { readNetworkProxy } from './network/network-proxy.ts'
@@ -19,19 +20,24 @@ export type { Config, Flags } from './config-type.ts'
 
 /**
  * Reads the configuration. Throws `bad-request` that names every variable or flag with a bad value, and a good one.
- * Secrets may also be in `.env` in the data folder; those of the environment take precedence.
+ * Secrets may also be in other sources than the environment: see `SECRET_ORIGINS`. A process that gets the output of the keys
+ * command from another one passes it, and does not run the command.
  */
 export function loadConfig(options: {
   readonly env: Environment
   readonly cwd: string
   readonly argv?: Flags | undefined
+  readonly fromKeysCommand?: Environment | undefined
 }): Config {
   const { env, cwd, argv = {} } = options
   const settings = createSettings(env)
   const paths = findPaths(settings, cwd)
-  const secretsPath = join(paths.dataDir, '.env')
-  const secretsFile = readEnvFile(secretsPath, settings)
-  const secrets = [env, secretsFile]
+  const envFile = join(paths.dataDir, '.env')
+  const keysCommand = settings.text('AIBROKER_KEYS_COMMAND')
+  let { fromKeysCommand: fromCommand } = options
+  fromCommand ??= keysCommand === undefined ? {} : runKeysCommandNow(keysCommand, env)
+  let sources = readSecretSources({ env, envFile, fromCommand }, settings)
+  const secrets = valuesOf(sources)
   let keySources = secrets
   const urls = baseUrls(env, settings)
   const config: Omit<Config, 'effective'> = {
@@ -85,6 +91,8 @@ export function loadConfig(options: {
     timeouts: readTimeouts(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, DEFAULT_SETTINGS.logLevel),
     httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, DEFAULT_SETTINGS.httpClient),
+    credentialsDir: settings.text('CREDENTIALS_DIRECTORY'),
+    hasKeysCommand: keysCommand !== undefined,
     networkProxy: readNetworkProxy(settings),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
@@ -93,36 +101,64 @@ export function loadConfig(options: {
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
     keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
-    rereadKeys({ mayLoseMost = false } = {}) {
+    keysCommandOutput: () => fromCommand ?? {},
+    async runKeysCommand() {
+      return keysCommand === undefined ? {} : await runKeysCommand(keysCommand, env)
+    },
+    rereadKeys({ mayLoseMost = false, fromKeysCommand: output = fromCommand ?? {} } = {}) {
       const rereading = createSettings(env)
-      const file = readEnvFile(secretsPath, rereading)
-      const [before, after] = [keySources[1] ?? {}, file].map((values) => Object.keys(values).length)
-      if (!mayLoseMost && losesMost(before ?? 0, after ?? 0))
-        rereading.addError(
-          secretsPath,
-          `has ${after} of ${before} variables: is it cut off? If it is meant, run “hero_aibroker config reload --force”`,
-        )
+      const next = readSecretSources({ env, envFile, fromCommand: output }, rereading)
+      if (!mayLoseMost) refuseLosses(sources, next, rereading)
       rereading.throwIfInvalid()
-      keySources = [env, file]
-      return ONLY_AT_START.filter(
+      sources = next
+      fromCommand = output
+      keySources = valuesOf(next)
+      return SECRET_VARIABLES.filter(
         (name) => findSecret(keySources, name)?.reveal() !== findSecret(secrets, name)?.reveal(),
       )
     },
     baseUrlOf: (name) => urls.get(variableName(name)),
   }
   settings.throwIfInvalid()
-  return Object.freeze({ ...config, effective: effectiveSettings(config, { env, secretsFile, flags: argv }) })
+  return Object.freeze({
+    ...config,
+    get effective() {
+      return effectiveSettings(config, { env, secrets: sources, flags: argv })
+    },
+  })
 }
 
-/** Secrets of the servers, which are created once. */
-const ONLY_AT_START = ['ADMIN_TOKEN', 'HERO_SECRET'] as const
+function valuesOf(sources: readonly SecretSource[]): readonly Environment[] {
+  return sources.map(({ values }) => values)
+}
+
+/** Collects an error for a source that lost most of its variables, which is rather cut off than meant. */
+function refuseLosses(
+  before: readonly SecretSource[],
+  after: readonly SecretSource[],
+  settings: Settings,
+): void {
+  for (const [index, { values, place }] of after.entries()) {
+    const counts = [before[index]?.values ?? {}, values].map((all) => Object.keys(all).length)
+    const [had = 0, has = 0] = counts
+    if (place !== undefined && losesMost(had, has))
+      settings.addError(
+        place,
+        `has ${has} of ${had} variables: is it cut off? If it is meant, run “hero_aibroker config reload --force”`,
+      )
+  }
+}
 
 interface ListForm {
   readonly isValid: (item: string) => boolean
   readonly expected: string
 }
 
-const PROXY: ListForm = { isValid: (item) => isIP(item) !== 0, expected: 'IP addresses with commas between' }
+const PROXY: ListForm = {
+  isValid: isAddressOrNetwork,
+  expected:
+    'IP addresses and networks with commas between, such as 10.0.0.1,172.16.0.0/12 (not /0, with which every caller could write who pays)',
+}
 const HOST: ListForm = {
   isValid: (item) => /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(item),
   expected: 'host names without ports, with commas between, such as ai.example.org',
@@ -135,6 +171,14 @@ const ORIGIN: ListForm = {
 const CONTEXT: ListForm = {
   isValid: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
   expected: 'contexts with commas between, such as lab,shop',
+}
+
+function isAddressOrNetwork(item: string): boolean {
+  const [address = '', prefix, ...rest] = item.split('/')
+  const family = isIP(address)
+  if (prefix === undefined) return family !== 0
+  const bits = /^\d{1,3}$/.test(prefix) ? Number(prefix) : 0
+  return rest.length === 0 && family !== 0 && bits >= 1 && bits <= (family === 4 ? 32 : 128)
 }
 
 function listOf(settings: Settings, name: string, { isValid, expected }: ListForm): string[] {

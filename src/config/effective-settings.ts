@@ -1,14 +1,15 @@
 import type { Config, EffectiveSetting, Flags } from './config-type.ts'
+import { originOf, SECRET_VARIABLES, type SecretSource } from './secrets/secret-sources.ts'
 import { FLAGS, SETTINGS, type SettingRow } from './setting-table.ts'
 import type { Environment } from './settings.ts'
 
 export interface SettingSources {
   readonly env: Environment
-  readonly secretsFile: Environment
+  readonly secrets: readonly SecretSource[]
   readonly flags: Flags
 }
 
-/** All settings and their sources, except the keys of providers. */
+/** All settings and their sources; of keys and other secrets the source alone. */
 export function effectiveSettings(
   config: Omit<Config, 'effective'>,
   sources: SettingSources,
@@ -18,26 +19,35 @@ export function effectiveSettings(
     value: value(config),
     ...sourceOf(variables, sources),
   }))
-  return Object.freeze([...rows, ...addresses(sources.env)])
+  return Object.freeze([...rows, ...keys(sources.secrets), ...addresses(sources.env)])
 }
 
 function sourceOf(
   variables: SettingRow['variables'],
-  { env, secretsFile, flags }: SettingSources,
+  { env, secrets, flags }: SettingSources,
 ): Pick<EffectiveSetting, 'source' | 'variable'> {
   for (const variable of variables) {
     if (variable.startsWith('--')) {
       const flag = flags[FLAGS[variable] ?? 'mother']
       if (flag !== undefined && flag !== false) return { source: 'flag', variable }
     } else if (isSet(env[variable])) return { source: 'environment', variable }
-    else if (SECRETS.has(variable) && isSet(secretsFile[variable]))
-      return { source: 'secrets-file', variable }
+    const origin = SECRET_VARIABLES.includes(variable) ? originOf(secrets, variable) : undefined
+    if (origin !== undefined) return origin
   }
   return { source: 'default', variable: variables[0] }
 }
 
-/** Variables that may be in the secrets file, besides keys. */
-const SECRETS: ReadonlySet<string> = new Set(['ADMIN_TOKEN', 'HERO_SECRET'])
+/** The variables with keys of providers that any source has, and the source that counts. */
+function keys(sources: readonly SecretSource[]): readonly EffectiveSetting[] {
+  const names = new Set(sources.flatMap(({ values }) => Object.keys(values)).filter((name) => KEY.test(name)))
+  return [...names].flatMap((name) => {
+    const origin = originOf(sources, name)
+    return origin === undefined ? [] : [{ name: name.toLowerCase(), value: HIDDEN, ...origin }]
+  })
+}
+
+const KEY = /_API_KEYS?$/
+const HIDDEN = '***'
 
 function isSet(value: string | undefined): boolean {
   return value !== undefined && value.trim() !== ''

@@ -7,7 +7,7 @@ import { homeFolder } from '../base/host/home-folder.ts'
 import type { Settings } from './settings.ts'
 
 /** Names of the socket folder's variable, newest first: Hero renamed it twice in 2026. */
-const SOCKET_VARIABLES = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR']
+export const SOCKET_VARIABLES: readonly string[] = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR']
 /** Node retries endlessly when creating a folder there fails. */
 const KERNEL = /^\/(proc|sys)(\/|$)/
 const MODELS_FILE = 'modelsconfig.yml'

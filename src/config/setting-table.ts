@@ -271,7 +271,7 @@ export const SETTINGS: readonly SettingRow[] = [
     name: 'trusted_proxies',
     value: (c) => listed(c.proxies),
     variables: ['AIBROKER_TRUSTED_PROXIES'],
-    type: 'IP addresses, with commas',
+    type: 'IP addresses and networks (`10.0.0.0/8`), with commas',
     effect: 'TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted.',
   },
   {
@@ -384,6 +384,22 @@ export const SETTINGS: readonly SettingRow[] = [
     variables: ['HERO_SECRET'],
     type: 'secret',
     effect: 'The secret that signs Hero’s JSON Web Tokens. May be in `.env`.',
+  },
+  {
+    name: 'credentials_directory',
+    value: (c) => c.credentialsDir,
+    variables: ['CREDENTIALS_DIRECTORY'],
+    type: 'path',
+    effect:
+      'Set by systemd (`LoadCredential=`): a folder of secrets, one file each, named like its variable, such as `OPENAI_API_KEY`.',
+  },
+  {
+    name: 'keys_command',
+    value: (c) => (c.hasKeysCommand ? '***' : undefined),
+    variables: ['AIBROKER_KEYS_COMMAND'],
+    type: 'text',
+    effect:
+      'A command of the shell that prints secrets as `.env` has them, within 10 s; it runs at the start and at each reload.',
   },
   ...timeoutRows({
     connectMs: ['10000', 'Until a provider accepts the connection.'],

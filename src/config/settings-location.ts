@@ -1,13 +1,7 @@
 import { redactUrl } from '../base/text.ts'
+import type { SettingsLocation } from '../store/settings/open-settings-store.ts'
 import type { RedisAddress } from '../store/settings/redis-settings.ts'
 import type { Settings } from './settings.ts'
-
-/** Where mothers and priorities are kept. */
-export type SettingsLocation =
-  | { readonly kind: 'sqlite' }
-  | { readonly kind: 'redis'; readonly address: RedisAddress }
-  /** By the path of a management socket. */
-  | { readonly kind: 'hero_db'; readonly socket: string }
 
 const NAME = 'AIBROKER_SETTINGS'
 const FORMS =

@@ -5,6 +5,7 @@ import { systemClock } from '../base/clock.ts'
 import { guardJsonParse } from '../base/parse-json.ts'
 import { DrainTimer } from '../runtime/drain-timer.ts'
 import { ignoreStreamErrors } from '../runtime/output/standard-streams.ts'
+import { reportOutputError, writeOrExit } from '../runtime/output/write-or-exit.ts'
 import { ProgramSignals } from '../runtime/signals.ts'
 import { diagnostics } from './shared/serve/diagnostics.ts'
 import { RunningCalls } from './shared/serve/running-calls.ts'
@@ -18,7 +19,7 @@ export async function runServer(server: BundledServer, args: readonly string[]):
   const options = readOptions(args)
   if (options === undefined) return fail(usage(server))
   if (options.help === true) {
-    process.stdout.write(`${usage(server)}\n`)
+    writeOrExit(server.name, `${usage(server)}\n`)
     return 0
   }
   return run(server, options.http)
@@ -35,7 +36,7 @@ async function run(server: BundledServer, http: string | undefined): Promise<num
     const open = server.open({ env: process.env, clock: systemClock, random: Math.random, isShared })
     const calls = new RunningCalls()
     const factory = mcpFactory(server, open, { clock: systemClock, version: readVersion(), calls })
-    if (http === undefined) await serveStdioUntilEnd(factory, calls, stop)
+    if (http === undefined) return await serveStdioUntilEnd(server, { factory, calls, stop })
     else {
       const listening = await serveHttp(factory, parseListenAddress(http))
       diagnostics.write(`${server.name} listens on ${listening.address}\n`)
@@ -85,22 +86,29 @@ function readVersion(): string {
   return (JSON.parse(file) as { version: string }).version
 }
 
+/** Returns the exit code: 1 when the responses can't be written, though the client is there. */
 async function serveStdioUntilEnd(
-  factory: ReturnType<typeof mcpFactory>,
-  calls: RunningCalls,
-  { requested, timer }: Stop,
-): Promise<void> {
-  const handle = serveStdio(factory, { onerror: (error) => diagnostics.write(`${error.message}\n`) })
+  { name }: BundledServer,
+  { factory, calls, stop }: { factory: ReturnType<typeof mcpFactory>; calls: RunningCalls; stop: Stop },
+): Promise<number> {
+  let outputError: Error | undefined
+  const onerror = (error: Error): void => {
+    if (error !== outputError) diagnostics.write(`${error.message}\n`)
+  }
   const inputEnded = new Promise<void>((resolve) => {
     process.stdin.once('close', resolve)
     process.stdin.once('end', resolve)
-    // The client is gone when it does not read any more.
-    process.stdout.once('error', () => resolve())
+    process.stdout.once('error', (error) => {
+      outputError = error
+      resolve()
+    })
   })
-  const ended = inputEnded.then(() => timer.hurry())
-  await Promise.race([requested, ended])
-  await idleWithin(calls, timer)
+  const handle = serveStdio(factory, { onerror })
+  const ended = inputEnded.then(() => stop.timer.hurry())
+  await Promise.race([stop.requested, ended])
+  await idleWithin(calls, stop.timer)
   await handle.close()
+  return outputError === undefined ? 0 : reportOutputError(name, outputError)
 }
 
 function readOptions(args: readonly string[]) {

@@ -10,7 +10,7 @@ import type { ServerSet } from './upstream/server-set.ts'
 import type { ConnectionScope } from './upstream/types.ts'
 
 /** A signal that never fires. */
-export const NEVER = new AbortController().signal
+export const NEVER: AbortSignal = new AbortController().signal
 
 /** What a request is sent to. `subject` names it within its server; a `requestState` is valid for this subject alone. */
 interface RelayTarget {

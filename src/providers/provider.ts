@@ -7,7 +7,7 @@ import type { RequestRulesName } from './request-rules/index.ts'
 import type { UsageShape } from './usage-shape.ts'
 
 /** The protocols that providers speak; `providers/protocols/index.ts` has them. */
-export type ProtocolName = 'openai-chat' | 'anthropic' | 'gemini'
+export type ProtocolName = 'openai-chat' | 'anthropic' | 'gemini' | 'responses'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -237,5 +237,7 @@ export interface Provider {
   send(request: ProviderRequest, handler: ResponseHandler): ProviderCall
   /** `GET` below its base URL, for its list of models. Absent when that would start a managed server. */
   readonly getJson?: ((path: string) => Promise<unknown>) | undefined
+  /** `POST` with a JSON body below its base URL; at a broker above this one only. */
+  readonly postJson?: ((path: string, body: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }

@@ -22,7 +22,11 @@ export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {})
     try {
       const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
       if (incoming === undefined) throw new Error('no response came')
-      return { status: incoming.statusCode ?? 0, body: readBody(incoming, socketPath, signal) }
+      return {
+        status: incoming.statusCode ?? 0,
+        header: (name) => [incoming.headers[name] ?? []].flat()[0],
+        body: readBody(incoming, socketPath, signal),
+      }
     } catch (cause) {
       signal?.throwIfAborted()
       throw connectionError(socketPath, cause)

@@ -8,6 +8,12 @@ export interface SpeechRequest {
   readonly [field: string]: unknown
 }
 
+/** The sound as it comes. */
+export interface Speech extends AsyncIterable<Uint8Array> {
+  /** What JSON responses have in `x_aibroker`: provider, endpoint, attempts, and the cost where it is known before the sound ends. */
+  readonly x_aibroker: unknown
+}
+
 /** A sound to be written down as JSON; other fields pass on as they are. */
 export interface TranscriptionRequest {
   readonly model: string
@@ -15,6 +21,13 @@ export interface TranscriptionRequest {
   readonly file: { readonly name: string; readonly bytes: Uint8Array }
   readonly response_format?: 'json' | 'verbose_json' | 'diarized_json' | undefined
   readonly [field: string]: unknown
+}
+
+/** A sound to be written down as text or subtitles; other fields pass on as they are. */
+export interface TranscriptTextRequest extends Omit<TranscriptionRequest, 'response_format'> {
+  readonly model: string
+  readonly file: TranscriptionRequest['file']
+  readonly response_format: 'text' | 'srt' | 'vtt'
 }
 
 export const transcript = z.looseObject({ text: z.string() })

@@ -10,9 +10,11 @@ import type {
   ModerationRequest,
   RerankRequest,
   Reranking,
+  Speech,
   SpeechRequest,
   Transcript,
   TranscriptionRequest,
+  TranscriptTextRequest,
 } from './media-types.ts'
 import { completion, embeddings, listedModel, modelList } from './openai-types.ts'
 import type {
@@ -25,7 +27,7 @@ import type {
 } from './openai-types.ts'
 import { callRest, readChunks, readResponse } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
-import type { Transport } from './transport.ts'
+import { parseJson, readText, type Transport } from './transport.ts'
 
 /**
  * The REST API under the names of OpenAI's own client, over any transport: code that was written for that client mostly
@@ -40,10 +42,12 @@ export interface OpenAiClient {
   readonly audio: {
     readonly speech: {
       /** The sound as it comes. */
-      create(request: SpeechRequest, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>
+      create(request: SpeechRequest, options?: CallOptions): Promise<Speech>
     }
     readonly transcriptions: {
       create(request: TranscriptionRequest, options?: CallOptions): Promise<Transcript>
+      /** The transcript as `text`, or as the subtitles `srt` or `vtt`. */
+      createText(request: TranscriptTextRequest, options?: CallOptions): Promise<string>
     }
   }
   readonly images: { generate(request: ImageRequest, options?: CallOptions): Promise<Images> }
@@ -68,6 +72,14 @@ export interface Create<Request, Result, Chunk> {
 
 export function createOpenAiClient(transport: Transport): OpenAiClient {
   const get = (path: string, options?: CallOptions) => callRest(transport, path, undefined, options)
+  /** OpenRouter's form: a transport sends text. */
+  const transcribe = (
+    { file, ...request }: TranscriptionRequest | TranscriptTextRequest,
+    options?: CallOptions,
+  ) => {
+    const sound = { data: base64Of(file.bytes), format: formatOf(file.name) }
+    return callRest(transport, '/v1/audio/transcriptions', { ...request, input_audio: sound }, options)
+  }
   return {
     chat: { completions: { create: creator(transport, CHAT_PATH, chatAnswer, chatChunk) } },
     completions: { create: creator(transport, '/v1/completions', completion, completion) },
@@ -78,19 +90,14 @@ export function createOpenAiClient(transport: Transport): OpenAiClient {
     },
     audio: {
       speech: {
-        create: async (request, options) =>
-          (await callRest(transport, '/v1/audio/speech', request, options)).body,
+        async create(request, options) {
+          const { header, body } = await callRest(transport, '/v1/audio/speech', request, options)
+          return Object.assign(body, { x_aibroker: parseJson(header?.('x-aibroker') ?? '') })
+        },
       },
       transcriptions: {
-        async create({ file, ...request }, options) {
-          // OpenRouter's form: a transport sends text.
-          const body = {
-            ...request,
-            input_audio: { data: base64Of(file.bytes), format: formatOf(file.name) },
-          }
-          const response = await callRest(transport, '/v1/audio/transcriptions', body, options)
-          return readResponse(response, transcript)
-        },
+        create: async (request, options) => readResponse(await transcribe(request, options), transcript),
+        createText: async (request, options) => readText((await transcribe(request, options)).body),
       },
     },
     images: {

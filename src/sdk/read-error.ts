@@ -61,6 +61,7 @@ type BrokerOnlyDetail =
   | 'isStale'
   | 'mayRepeat'
   | 'mayBeCharged'
+  | 'isOverLease'
   | 'routed'
 
 /** A detail of an unexpected type is dropped, so that it cannot hide the error itself. */

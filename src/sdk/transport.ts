@@ -16,6 +16,8 @@ export interface TransportRequest {
 /** The HTTP response, of any status. */
 export interface TransportAnswer {
   readonly status: number
+  /** The value of a header by its lower-case name. */
+  readonly header?: ((name: string) => string | undefined) | undefined
   readonly body: AsyncIterable<Uint8Array>
 }
 
@@ -44,7 +46,11 @@ export function httpTransport(baseUrl: string, { headers, fetch }: HttpOptions =
       signal?.throwIfAborted()
       throw new BrokerError('unreachable', `no broker answers at ${root}`, { cause })
     })
-    return { status: response.status, body: response.body === null ? emptyBody() : readAll(response.body) }
+    return {
+      status: response.status,
+      header: (name) => response.headers.get(name) ?? undefined,
+      body: response.body === null ? emptyBody() : readAll(response.body),
+    }
   }
 }
 

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../base/errors.ts'
-import { findPaths } from '../config/paths.ts'
+import { findPaths, SOCKET_VARIABLES } from '../config/paths.ts'
+import { isFileVariable } from '../config/secrets/secret-sources.ts'
 import { SETTINGS } from '../config/setting-table.ts'
 import { createSettings, type Environment } from '../config/settings.ts'
 import { builtinManager } from './builtin/builtin.ts'
@@ -21,12 +22,20 @@ import { isSystemdRunning, systemdManager } from './systemd/systemd.ts'
 export interface ServiceOptions {
   readonly root?: boolean | undefined
   readonly manager?: 'systemd' | 'builtin' | undefined
+  /** Two services: a mother on loopback TCP, and the broker, which is her child. */
+  readonly split?: boolean | undefined
+  /** TCP port of the mother. */
+  readonly motherPort?: number | undefined
 }
 
 /** One service of this host, installed or not, and its manager. */
 export interface Service {
   readonly definition: ServiceDefinition
   readonly isInstalled: boolean
+  /** The broker above the other one, of `--split`. */
+  readonly isMother: boolean
+  /** What the daemon finds in its environment, secrets left out. */
+  readonly environment: Environment
   readonly files: ServiceFiles
   readonly manager: ServiceManager
   /** Variables with secrets that are set here and that a definition never holds. */
@@ -36,23 +45,56 @@ export interface Service {
 }
 
 const NAME = 'hero_aibroker'
+const MOTHER_NAME = 'hero_aibroker_root'
+const MOTHER_ADDRESS = '127.0.0.1'
+const MOTHER_PORT = 33_850
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url))
 const program = (name: string): string => join(PACKAGE, 'bin', `${name}.js`)
 
-/** The service that the environment and the options mean. Its manager is the one that installed it, else the best that answers. */
-export async function findService(environment: Environment, options: ServiceOptions): Promise<Service> {
-  const settings = createSettings(environment)
-  const paths = findPaths(settings, process.cwd())
-  const files = serviceFiles(paths.dataDir, NAME)
+/** The services that the options mean, in the order in which they start: with `split` the mother and the broker, else the broker. */
+export async function findServices(
+  environment: Environment,
+  options: ServiceOptions,
+): Promise<readonly Service[]> {
+  const broker = await findService(environment, options, { name: NAME, args: [], isMother: false })
+  if (options.split !== true) return [broker]
+  const port = `${options.motherPort ?? MOTHER_PORT}`
+  const args = ['--mother', '--address', MOTHER_ADDRESS, '--port', port]
+  const mother = { name: MOTHER_NAME, args, isMother: true }
+  return [await findService(environmentOfMother(environment), options, mother), broker]
+}
+
+/** The same settings with folders of her own. Her own mothers are in her own database: in a shared one she would find herself. */
+function environmentOfMother(environment: Environment): Environment {
+  const { socketDir, dataDir } = findPaths(createSettings(environment), process.cwd())
+  const sockets = join(socketDir, MOTHER_NAME)
+  const others = SOCKET_VARIABLES.filter((name) => environment[name])
+  return {
+    ...environment,
+    ...Object.fromEntries(others.map((name) => [name, sockets])),
+    HERO_SOCKET_DIR: sockets,
+    AIBROKER_DATA_DIR: `${dataDir}_root`,
+    AIBROKER_SETTINGS: 'sqlite',
+  }
+}
+
+type Role = Pick<ServiceDefinition, 'name' | 'args'> & Pick<Service, 'isMother'>
+
+/** A service of the environment. Its manager is the one that installed it, else the best that answers. */
+async function findService(environment: Environment, options: ServiceOptions, role: Role): Promise<Service> {
+  const { name, args, isMother } = role
+  const paths = findPaths(createSettings(environment), process.cwd())
+  const files = serviceFiles(paths.dataDir, name)
   const installed = readDefinition(files)
   const scope = options.root === true ? 'system' : (installed?.scope ?? 'user')
   const definition: ServiceDefinition = installed ?? {
-    name: NAME,
+    name,
     manager: options.manager ?? ((await isSystemdRunning(scope)) ? 'systemd' : 'builtin'),
     scope,
     program: program('hero_aibroker_server'),
-    args: [],
+    args,
     environment: { ...settingsToKeep(environment), MODELS_CONFIG_PATH: paths.modelsConfigPath },
+    // The folder of the sockets has the name of the program, whatever the service is called.
     rpcSocket: join(paths.socketDir, NAME, 'rpc.sock'),
   }
   if (scope === 'system' && process.getuid?.() !== 0)
@@ -60,6 +102,8 @@ export async function findService(environment: Environment, options: ServiceOpti
   return {
     definition,
     isInstalled: installed !== undefined,
+    isMother,
+    environment: { ...environment, ...definition.environment },
     files,
     manager: managerOf(definition, files, [paths.dataDir, paths.socketDir]),
     secrets: secretsIn(environment),
@@ -102,6 +146,8 @@ const INHERITED = ['HOME', 'PATH'] as const
 function settingsToKeep(environment: Environment): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const name of INHERITED) if (environment[name]) kept[name] = environment[name]
+  for (const [name, path] of Object.entries(environment))
+    if (isFileVariable(name) && path) kept[name] = resolve(path)
   for (const { variables, type } of SETTINGS) {
     if (type === 'secret') continue
     for (const name of variables) {

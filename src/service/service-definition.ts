@@ -9,6 +9,7 @@ const schema = z.strictObject({
   manager: z.enum(['systemd', 'builtin']),
   scope: z.enum(['user', 'system']),
   program: z.string(),
+  previous: z.string().optional(),
   args: z.array(z.string()).readonly(),
   environment: z.record(z.string(), z.string()),
   rpcSocket: z.string(),
@@ -18,12 +19,19 @@ const schema = z.strictObject({
 export interface ServiceDefinition extends Readonly<z.infer<typeof schema>> {
   /** Absolute path of the JavaScript file that the Node of this process runs. */
   readonly program: string
+  /** That of the build before the last update. */
+  readonly previous?: string | undefined
   /** Settings that were set when the service was installed. */
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** The files of one service, all in the same folder. */
+/** The files of one service, all in the same folder but its backups. */
 export interface ServiceFiles {
+  readonly dataDir: string
+  /** Folder of the builds that updates have installed. */
+  readonly builds: string
+  /** Folder of the backups from before updates; it stays when the service is removed. */
+  readonly backups: string
   readonly folder: string
   readonly definition: string
   /** What the daemon writes, when the built-in supervisor runs it. */
@@ -35,6 +43,9 @@ export interface ServiceFiles {
 export function serviceFiles(dataDir: string, name: string): ServiceFiles {
   const folder = join(dataDir, 'service')
   return {
+    dataDir,
+    builds: join(folder, 'builds'),
+    backups: join(dataDir, 'backups'),
     folder,
     definition: join(folder, `${name}.json`),
     log: join(folder, `${name}.log`),

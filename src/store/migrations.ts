@@ -11,6 +11,7 @@ import { clearedDays } from './migrations/0008-cleared-days.ts'
 import { refusedRequests } from './migrations/0009-refused-requests.ts'
 import { mothers } from './migrations/0013-mothers.ts'
 import { cascade } from './migrations/0014-cascade.ts'
+import { heldLeases } from './migrations/0017-held-leases.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly string[] = [
   mothers,
   cascade,
   unitsOfMedia,
+  heldLeases,
 ]
 
 /** The migrations of `apikeys.db`. */

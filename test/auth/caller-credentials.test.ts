@@ -59,6 +59,16 @@ test('a credential is worth nothing once the token of its caller is not', () => 
   }
 })
 
+test.each(['admin', 'jwt:ada'])(
+  'a credential proves %s as a caller, though no token has this id',
+  (token) => {
+    const { credentials, verifier } = setUp()
+    const bearer = { ...caller, token }
+    const text = credentials.issue({ ...binding, caller: bearer }).text.reveal()
+    expect(verifier.verify(text)).toEqual({ isAdmin: false, token, caller: bearer })
+  },
+)
+
 test('a forged credential is refused, and does not count as a foreign bearer', () => {
   const { verifier } = setUp()
   expect(() => verifier.verify(`${CREDENTIAL_PREFIX}${'a'.repeat(43)}`)).toThrow(/no running tool call/)

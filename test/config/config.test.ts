@@ -293,3 +293,22 @@ test.each(['<your key>', '${OTHER}', '$OTHER', 'YOUR_API_KEY', 'your-key-here', 
     expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
   },
 )
+
+test.each([
+  '10.0.0.0/33',
+  '10.0.0.0/0',
+  'fd00::/129',
+  '10.0.0.0/',
+  '10.0.0/8',
+  '10.0.0.0/8/8',
+  'proxy.example.org',
+])('“%s” is no trusted proxy, and the error names it', (item) => {
+  expect(() => load({ AIBROKER_TRUSTED_PROXIES: `10.0.0.1, ${item}` })).toThrow(
+    `AIBROKER_TRUSTED_PROXIES has “${item}” in it`,
+  )
+})
+
+test('trusted proxies are addresses and networks', () => {
+  const items = ['10.0.0.1', '172.16.0.0/12', 'fd00::/8', '::1/128']
+  expect([...load({ AIBROKER_TRUSTED_PROXIES: items.join(', ') }).proxies]).toEqual(items)
+})

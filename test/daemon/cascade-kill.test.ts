@@ -26,10 +26,14 @@ function books(): { readonly root: number; readonly between: number; readonly bo
   return { root: of('root'), between: of('left') + of('right'), bottom: of('bottom') }
 }
 
-test.each<[Place]>([['bottom'], ['left'], ['root']])(
+/** `right` is on the way of a request while `left` is disabled. */
+const PLACES: readonly Place[] = ['bottom', 'left', 'right', 'root']
+
+test.each(PLACES)(
   'after %s was killed in mid-stream and restarted, all brokers book the same, and none holds anything',
   { timeout: 60_000 },
   async (place) => {
+    await tree.at('bottom').rpc('mothers.update', { id: 'ai_broker_mother', enabled: place !== 'right' })
     tree.play([sse(chatChunk('one two three')), stall])
     const { upstream } = tree
     const before = upstream.requests.length

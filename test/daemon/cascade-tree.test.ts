@@ -2,7 +2,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { moneyOf, startTree, type BrokerTree } from '../support/broker-tree.ts'
 import { openResponse, startRequest } from '../support/open-request.ts'
-import { chatChunk, done, finishChunk, json, sse, stall, usageChunk } from '../support/scripted-upstream.ts'
+import {
+  chatChunk,
+  done,
+  finishChunk,
+  head,
+  json,
+  raw,
+  sse,
+  stall,
+  usageChunk,
+} from '../support/scripted-upstream.ts'
 
 const CHAT = '/v1/chat/completions'
 const messages = [{ role: 'user', content: 'hi' }]
@@ -51,6 +61,19 @@ async function moneyOnTheWay() {
   const { root, left, right, bottom } = tree.newRows()
   return { root: moneyOf(root), between: moneyOf([...left, ...right]), bottom: moneyOf(bottom) }
 }
+
+test('speech costs the same on every broker, to the nano-dollar', async () => {
+  const sound = Buffer.from([0xff, 0xfb, 0x00, 0x80, 0x0a])
+  tree.play([head(200, { 'content-type': 'audio/mpeg' }), raw(sound)])
+  const response = await tree
+    .at('bottom')
+    .post('/v1/audio/speech', { model: 'tts-1', input: 'hello', voice: 'alloy' })
+  expect(response).toMatchObject({ status: 200 })
+  const { root, between, bottom } = await moneyOnTheWay()
+  expect(root.high).toBeGreaterThan(0)
+  expect(between).toEqual(root)
+  expect(bottom).toEqual(root)
+})
 
 test.each([
   ['a plain chat', CHAT, chat, json(200, answer)],

@@ -18,12 +18,15 @@ models:
     backends: [{ provider: scripted, model_id: coder, input_cost: 1, output_cost: 1 }]
 `
 
-/** A model that writes a program which prints one word. */
+/** A model that calls the first tool that it is offered, and else writes a program which prints one word. */
 function respond({ body }: ReceivedRequest): readonly Step[] {
-  const { model } = body as { model: string }
-  const message = { role: 'assistant', content: '```python\nprint("done")\n```' }
+  const { model, tools = [] } = body as { model: string; tools?: { function: { name: string } }[] }
   const usage = { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100 }
-  const choices = [{ index: 0, message, finish_reason: 'stop' }]
+  const [tool] = tools
+  const program = { role: 'assistant', content: '```python\nprint("done")\n```' }
+  const call = { id: 'c', type: 'function', function: { name: tool?.function.name, arguments: '{}' } }
+  const message = tool === undefined ? program : { role: 'assistant', content: null, tool_calls: [call] }
+  const choices = [{ index: 0, message, finish_reason: tool === undefined ? 'stop' : 'tool_calls' }]
   return [json(200, { id: 'x', object: 'chat.completion', created: 1, model, choices, usage })]
 }
 
@@ -193,6 +196,20 @@ describe.skipIf(!(await hasNamespaces()))('a caller of mcp_hero', () => {
     await using open = await brokerWithHero({ policies, hero: { MCP_HERO_METHODS: 'mcp.*' } })
     expect(await run(open.broker, echo, { 'x-hero-context': 'wide' })).toContain('{"a":1}')
     expect(await run(open.broker, echo, { 'x-hero-context': 'narrow' })).toMatch(/refused.*may not use tool/)
+  })
+
+  test('has no tools of other servers run by a chat of its programs, nor by the writing of them', async () => {
+    const policies = [{ allow: ['*'], chatTools: ['raw__*'] }]
+    await using at = await brokerWithHero({ policies })
+    const chat = (more: string) =>
+      calling('ai.chat', `{"model": "coder", "messages": [{"role": "user", "content": "hi"}]${more}}`)
+    expect(await run(at.broker, chat(''))).toContain('done')
+    const tools = ', "options": {"tools": [{"type": "mcp", "server_label": "raw"}]}'
+    expect(await run(at.broker, chat(tools))).toMatch(/refused.*tools of the broker/)
+    const written = await callHero(at.broker, 'generate_code', { intent: 'print done' }, {})
+    expect(written.structuredContent).toMatchObject({ code: 'print("done")' })
+    const offered = at.upstream.requests.map(({ body }) => (body as { tools?: unknown }).tools)
+    expect(offered).toEqual([undefined, undefined])
   })
 
   test('gets no answer in the name of the program when the caller is not forwarded', async () => {

@@ -10,6 +10,8 @@ import { program } from '../mcp/support.ts'
 import { mcpFile } from '../support/mcp-file.ts'
 import { sendRequest, type HttpResponse } from '../support/open-request.ts'
 import { json } from '../support/scripted-upstream.ts'
+import { wavFile } from '../support/sounds.ts'
+import { startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 /**
@@ -75,6 +77,7 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'mothers.remove': 'admin',
   'ledger.reconcile': 'admin',
   'leases.list': 'admin',
+  'leases.held': 'admin',
   'leases.exchange': 'own',
   'leases.end': 'admin',
   'settings.export': 'admin',
@@ -155,6 +158,15 @@ const PARAMS: Readonly<Partial<Record<MethodName, object>>> = {
   'providers.health': {},
   'limits.standing': {},
   'usage.summary': {},
+}
+
+/** Bodies for the toy models of the built-in echo. */
+const TOY_MEDIA: Readonly<Record<string, object>> = {
+  '/audio/speech': { model: 'loopback-speech', input: 'hi', voice: 'alloy' },
+  '/rerank': { model: 'loopback-rerank', query: 'hi', documents: ['a', 'b'] },
+  '/moderations': { model: 'loopback-moderation', input: 'hi' },
+  '/images': { model: 'loopback-image', prompt: 'hi' },
+  '/images/generations': { model: 'loopback-image', prompt: 'hi' },
 }
 
 type Headers = Readonly<Record<string, string>>
@@ -338,6 +350,51 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     }
   },
 
+  'Sounds, transcripts, rankings, moderations, images': async () => {
+    // The built-in echo has each kind, and is offered where no provider is.
+    await using toys = await startBroker({ env: { ADMIN_TOKEN: 'root' } })
+    const call = { jsonrpc: '2.0', id: 1, method: 'tokens.create', params: { label: 'media' } }
+    const created = await toys.post('/rpc', call, { socketPath: toys.sockets.rpc, headers: ADMIN })
+    const { id, token } = (created.json as { result: { id: string; token: string } }).result
+    const headers = { authorization: `Bearer ${token}`, 'x-hero-context': 'lab' }
+    const sound = { data: wavFile(1).toString('base64'), format: 'wav' }
+    const rpcCall = (method: string, params: object) =>
+      toys.post('/rpc', { ...call, method, params }, { socketPath: toys.sockets.rpc, headers })
+    const rpcParams = {
+      'ai.tts': { model: 'loopback-speech', input: 'hi' },
+      'ai.transcribe': { model: 'loopback-transcription', audio: sound.data, format: 'wav' },
+    }
+    const sent = [
+      ...Object.entries(TOY_MEDIA).map(
+        ([path, body]) =>
+          () =>
+            toys.post(`/v1${path}`, body, { headers }),
+      ),
+      () =>
+        toys.post(
+          '/v1/audio/transcriptions',
+          { model: 'loopback-transcription', input_audio: sound },
+          { headers },
+        ),
+      ...Object.entries(rpcParams).map(
+        ([method, params]) =>
+          () =>
+            rpcCall(method, params),
+      ),
+    ]
+    for (const send of sent) {
+      const before = toys.rows().length
+      const response = await send()
+      expect([response.status, response.text.slice(0, 300)]).toEqual([
+        200,
+        expect.not.stringContaining('"error"'),
+      ])
+      await expect.poll(() => toys.rows().length).toBe(before + 1)
+      expect(toys.rows().at(-1)).toMatchObject({ ip: 'local', context: 'lab', token: id })
+    }
+    expect(new Set(toys.rows().map(({ kind }) => kind)).size).toBe(5)
+  },
+
   'A stored response (`Idempotency-Key`, `X-OpenRouter-Cache`)': async () => {
     for (const replay of [{ 'idempotency-key': 'row' }, { 'x-openrouter-cache': 'true' }])
       for (const { name, send } of withRule('inference')) {
@@ -409,6 +466,36 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       expect((await rpc('requests.get', { id }, headers)).json).toHaveProperty('error')
     }
     expect(await result('requests.get', { id }, fresh.headers)).toMatchObject({ request: { id } })
+  },
+
+  'What became of a request for a broker below (`/v1/cascade/outcomes`)': async () => {
+    const below = { 'x-aibroker-cascade': '1', 'x-aibroker-request': 'gen-of-a-child.1' }
+    await chat({ ...one.headers, ...below })
+    const outcomes = async (headers: Headers) => {
+      const { json: body } = await rest('GET', '/v1/cascade/outcomes?request=gen-of-a-child', headers)
+      return (body as { data: readonly object[] }).data.length
+    }
+    expect(await outcomes(one.headers)).toBe(1)
+    for (const headers of [two.headers, UNPROVEN, ADMIN, { ...one.headers, 'x-forwarded-for': '10.0.0.1' }])
+      expect(await outcomes(headers)).toBe(0)
+  },
+
+  'A lease (`leases.exchange`, `x-aibroker-lease`)': async () => {
+    const lease = (await result('leases.exchange', { want_usd: '0.01' }, one.headers)) as { id: string }
+    const under = { 'x-aibroker-cascade': '1', 'x-aibroker-lease': lease.id }
+    const chatUnder = async (headers: Headers) =>
+      (await rest('POST', '/v1/chat/completions', { ...headers, ...under }, BODIES['/chat/completions']))
+        .status
+    const exchange = (headers: Headers) =>
+      rpc('leases.exchange', { lease: lease.id, known_usd: '0.01', want_usd: '0.01' }, headers)
+    for (const headers of [two.headers, UNPROVEN, ADMIN, { ...one.headers, 'x-forwarded-for': '10.0.0.1' }]) {
+      expect((await exchange(headers)).json).toMatchObject({ error: { data: { code: 'over-budget' } } })
+      expect(await chatUnder(headers)).toBe(402)
+    }
+    expect(await chatUnder(one.headers)).toBe(200)
+    expect(isRefused(await rpc('leases.end', { lease: lease.id }, one.headers))).toBe(true)
+    expect(isRefused(await rpc('leases.list', {}, one.headers))).toBe(true)
+    expect(await result('leases.end', { lease: lease.id })).toEqual({ removed: true })
   },
 
   'Budgets (`limits.near`, `limits.standing`, the limit in `/v1/key`)': async () => {
@@ -495,7 +582,7 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       expect(await list(headers)).toMatchObject({ status: 404 })
   },
 
-  'Everything else: `/billing`, `/metrics`, `metrics.*`, tokens, limits, contexts, config, logs, ledger':
+  'Everything else: `/billing`, `/metrics`, `metrics.*`, tokens, limits, contexts, priorities, mothers, leases of others, settings, config, logs, ledger':
     async () => {
       for (const { name, send } of withRule('admin'))
         for (const headers of [UNPROVEN, one.headers, { authorization: 'Bearer sk-dummy' }])
@@ -507,12 +594,29 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
 
 const table = readFileSync(join(import.meta.dirname, '..', '..', 'SECURITY.md'), 'utf8')
 const rows = [...table.matchAll(/^\| (.+?) \| .+ \| .+ \|$/gm)].map(([, what = '']) => what)
-/** Tested in test/daemon/browser-pages.test.ts. */
-const OF_BROWSERS = 'A page in a browser, over TCP'
+/** Rows whose tests are of that name in other files. */
+const ELSEWHERE: Readonly<Record<string, { readonly file: string; readonly test: string }>> = {
+  "What a tool does in its caller's name": {
+    file: 'daemon/hero-callers.test.ts',
+    test: 'is the caller whom its programs act for, with address, context and token',
+  },
+  'The dashboard': {
+    file: 'dashboard/dashboard-server.test.ts',
+    test: 'on admin.sock a forwarded request is no administrator, and gets no link',
+  },
+  'A page in a browser, over TCP': {
+    file: 'daemon/browser-pages.test.ts',
+    test: 'refuses what a page of another origin sends to',
+  },
+}
 
 test('every row of the table in SECURITY.md has a test', () => {
-  expect(Object.keys(ROWS)).toEqual(rows.filter((what) => !['what', '---', OF_BROWSERS].includes(what)))
-  expect(rows).toContain(OF_BROWSERS)
+  const others = ['what', '---', ...Object.keys(ELSEWHERE)]
+  expect(Object.keys(ROWS)).toEqual(rows.filter((what) => !others.includes(what)))
+  for (const [row, { file, test: name }] of Object.entries(ELSEWHERE)) {
+    expect(rows).toContain(row)
+    expect(readFileSync(join(import.meta.dirname, '..', file), 'utf8')).toContain(name)
+  }
 })
 
 test.each(Object.entries(ROWS))('SECURITY.md: %s', { timeout: 30_000 }, async (_row, run) => {

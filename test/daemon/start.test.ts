@@ -72,6 +72,20 @@ test.each([
   expect(exit).toBe(2)
 })
 
+test.each(['hero_aibroker_server', 'hero_aibroker_services', 'hero_aibroker_admin'])(
+  '%s --help on a full disk says so',
+  async (program) => {
+    const { exit, err } = await runProcess('sh', [
+      '-c',
+      `exec ${process.execPath} bin/${program}.js --help > /dev/full`,
+    ])
+    expect({ exit, err }).toEqual({
+      exit: 1,
+      err: `${program}: the output can’t be written: ENOSPC: no space left on device, write\n`,
+    })
+  },
+)
+
 test.each(['hero_aibroker_server', 'hero_aibroker_services'])('%s --help exits with 0', async (program) => {
   const { exit, out, err } = await runProcess(process.execPath, [`bin/${program}.js`, '--help'])
   expect(out).toContain(`Usage: ${program}`)

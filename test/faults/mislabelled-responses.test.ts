@@ -58,3 +58,46 @@ test('a body that ends early with complete JSON is the response', async () => {
   expect(response.status).toBe(200)
   expectWhole(response, 'Hello')
 })
+
+describe.each(['abort', 'network_error', 'MALFORMED_FUNCTION_CALL', 'insufficient_system_resource'])(
+  'a response with the finish reason %s, with which its provider broke off',
+  (reason) => {
+    test('is a failure after which the next provider responds', async () => {
+      const plain = { ...plainResponse('Hel'), choices: [{ ...choiceOf('Hel'), finish_reason: reason }] }
+      await using broker = await startBrokerWithProviders([
+        { script: typed('application/json', JSON.stringify(plain)) },
+        { script: typed('application/json', JSON.stringify(plainResponse('Hello'))) },
+      ])
+      expectWhole(await broker.sendChat({ stream: false }), 'Hello')
+    })
+
+    test('is an error in a stream that has begun', async () => {
+      const chunks = [
+        chatChunk('Hel'),
+        { ...finishChunk(), choices: [{ index: 0, delta: {}, finish_reason: reason }] },
+      ]
+      const body = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
+      await using broker = await startBrokerWithProviders([
+        { script: typed('text/event-stream', `${body}data: [DONE]\n\n`) },
+      ])
+      const response = await broker.sendChat({ stream: true })
+      expect(response.text).toBe('Hel')
+      expect(response.error?.message).toContain(reason)
+    })
+  },
+)
+
+test('a reason that is the text “null” beside the role does not end a stream', async () => {
+  const pieces = ['Hel', 'lo'].map((text) => ({
+    ...chatChunk(text),
+    choices: [{ index: 0, delta: { content: text }, finish_reason: 'null' }],
+  }))
+  const body = [...pieces, finishChunk()].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
+  await using broker = await startBrokerWithProviders([{ script: typed('text/event-stream', body) }])
+  const response = await broker.sendChat({ stream: true })
+  expect([response.text, response.finish, response.error]).toEqual(['Hello', 'stop', undefined])
+})
+
+function choiceOf(content: string) {
+  return { index: 0, message: { role: 'assistant', content } }
+}

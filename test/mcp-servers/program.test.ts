@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
@@ -94,6 +96,33 @@ describe('the program of a bundled server', () => {
     expect(String(response)).toContain('"id":1')
     child.stdin?.end()
     expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
+  test.each([
+    ['its responses', [], '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'],
+    ['its help', ['--help'], ''],
+  ])('a full disk behind %s is a failure that it states', async (_what, args, input) => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [binOf('mcp_ping'), ...args], { stdio: ['pipe', full, 'pipe'] })
+    closeSync(full)
+    const errors = text(child.stderr as Readable)
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.write(input)
+    expect(await once(child, 'exit')).toEqual([1, null])
+    expect(await errors).toMatch(
+      /^mcp_ping: the output can’t be written: ENOSPC: no space left on device, write\n$/,
+    )
+  })
+
+  test('ends without a failure when its client is gone', async () => {
+    const child = spawn(process.execPath, [binOf('mcp_ping')], { stdio: ['pipe', 'pipe', 'pipe'] })
+    const errors = text(child.stderr)
+    child.stdout.destroy()
+    child.stdin.on('error', () => undefined)
+    const ended = once(child, 'exit')
+    for (const at of [1, 2, 3]) child.stdin.write(`{"jsonrpc":"2.0","id":${at},"method":"ping"}\n`)
+    expect(await ended).toEqual([0, null])
+    expect(await errors).not.toContain('EPIPE')
   })
 
   test('exits when its input ends', async () => {

@@ -81,6 +81,7 @@ test('each variable and flag of the page changes its setting', () => {
   const plain = load({})
   const examples: Readonly<Record<string, string>> = {
     ROUTING_STRATEGY: 'best',
+    AIBROKER_KEYS_COMMAND: 'true',
     AIBROKER_HTTP_CLIENT: 'undici',
     AIBROKER_HANGUP: 'cut',
     AIBROKER_LOG_LEVEL: 'debug',

@@ -7,6 +7,7 @@ import {
   CONTEXT_HEADER,
   DEADLINE_HEADER,
   HOPS_HEADER,
+  LEASE_HEADER,
   POLICY_HEADER,
   VISITED_HEADER,
   REQUEST_HEADER,
@@ -40,6 +41,8 @@ export class OutgoingHop {
   readonly #parts: OutgoingHopParts
   readonly #trace: string
   #attempts = 0
+  /** The lease that the next attempt is sent under. */
+  lease: string | undefined
 
   constructor(parts: OutgoingHopParts) {
     this.#parts = parts
@@ -93,6 +96,7 @@ export class OutgoingHop {
     ]
     const context = caller.context ?? hop?.context
     if (context !== undefined) headers.push(CONTEXT_HEADER, context)
+    if (this.lease !== undefined) headers.push(LEASE_HEADER, this.lease)
     const policy = this.#policyFor(mother)
     if (policy !== undefined) headers.push(POLICY_HEADER, policyHeader(policy))
     return { id, headers }

@@ -8,6 +8,8 @@ export interface MotherProvider {
   readonly definition: ProviderDefinition
   /** The bearer token in the clear. */
   readonly token: string | undefined
+  /** Requests to her are sent under a lease. */
+  readonly isLeased: boolean
 }
 
 /**
@@ -27,7 +29,7 @@ export function motherProviders(
       const { tokenEnv } = mother
       const token = mother.token ?? (tokenEnv === undefined ? undefined : tokenIn(tokenEnv))
       const definition = { ...definitionOf(mother), attestsPolicy: attests(mother.id) }
-      return { definition, token: token?.reveal() }
+      return { definition, token: token?.reveal(), isLeased: mother.leaseUsd !== undefined }
     })
 }
 

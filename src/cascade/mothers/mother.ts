@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { parseUsd, ZERO } from '../../base/money.ts'
 import { Secret } from '../../base/secret.ts'
 import { truncate } from '../../base/text.ts'
 import { validateBaseUrl } from '../../base/urls/validate-base-url.ts'
@@ -27,6 +28,8 @@ export interface Mother {
   readonly tls: boolean
   /** SHA-256 of her certificate in hexadecimal, which is then the only one that is accepted. */
   readonly fingerprint?: string | undefined
+  /** US dollars of a lease that this broker asks her for in advance; requests to her are then sent under it. */
+  readonly leaseUsd?: string | undefined
 }
 
 /** What `mothers.add` and `mothers.update` set. `null` clears a field. */
@@ -42,6 +45,7 @@ export interface MotherFields {
   readonly token_env?: string | null | undefined
   readonly tls?: boolean | undefined
   readonly fingerprint?: string | null | undefined
+  readonly lease_usd?: string | null | undefined
 }
 
 const FIRST_ID = 'ai_broker_mother'
@@ -77,6 +81,7 @@ export function motherWith(
     tokenEnv: changed(fields.token_env, before.tokenEnv),
     tls,
     fingerprint: normalFingerprint(changed(fields.fingerprint, before.fingerprint)),
+    leaseUsd: leaseAmount(changed(fields.lease_usd, before.leaseUsd)),
   }
   refuseUnclear(mother)
   return mother
@@ -88,6 +93,12 @@ function secretOf(token: string | null): Secret | undefined {
 
 function changed<T>(value: T | null | undefined, before: T | undefined): T | undefined {
   return value === undefined ? before : (value ?? undefined)
+}
+
+function leaseAmount(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  if (parseUsd(text) > ZERO) return text
+  throw new BrokerError('bad-request', `lease_usd is “${truncate(text)}”, should be more than 0, such as 1`)
 }
 
 function normalFingerprint(text: string | undefined): string | undefined {
@@ -129,8 +140,8 @@ export function baseUrlOf({ address = '', port = 0, url, socket, tls }: Mother):
 
 /** The fields as they are stored, in the names of hero_db's schema. */
 export function recordOf(mother: Mother): SettingsRecord {
-  const { id: _id, token, tokenEnv, ...fields } = mother
-  const all = { ...fields, token: token?.reveal(), token_env: tokenEnv }
+  const { id: _id, token, tokenEnv, leaseUsd, ...fields } = mother
+  const all = { ...fields, token: token?.reveal(), token_env: tokenEnv, lease_usd: leaseUsd }
   return Object.fromEntries(
     Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   )
@@ -155,5 +166,6 @@ export function motherFrom(id: string, record: SettingsRecord): Mother {
     token_env: text('token_env'),
     tls: text('tls') === 'true',
     fingerprint: text('fingerprint'),
+    lease_usd: text('lease_usd'),
   })
 }

@@ -38,6 +38,8 @@ export interface MothersParts {
   readonly fetchModels: (id: string) => Promise<unknown>
   readonly onProviders: (providers: readonly MotherProvider[]) => void
   readonly onModels: (listings: readonly MotherListing[]) => void
+  /** Called with the mothers that are in use, at the start and after each change. */
+  readonly onMothers: (mothers: readonly Mother[]) => void
 }
 
 /** How long `add` and `update` wait for the models of the mother, so that the next request finds them. */
@@ -119,6 +121,7 @@ class LiveMothers implements Mothers {
   #apply(): void {
     const mothers = this.list()
     this.#applyProviders()
+    this.#parts.onMothers(mothers.filter(({ enabled }) => enabled))
     this.#applyLists()
     this.#discovery.follow(mothers.flatMap(({ id, enabled }) => (enabled ? id : [])))
   }

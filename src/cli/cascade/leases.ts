@@ -4,17 +4,27 @@ import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf, printResult, type Cli } from '../cli.ts'
 import { formatUsd } from '../terminal/format.ts'
 import { printTable } from '../terminal/table.ts'
-import { print, printJson, type Terminal } from '../terminal/terminal.ts'
+import { print, printJson, withoutControls, type Terminal } from '../terminal/terminal.ts'
 
 export function leasesCommand(cli: Cli): Command {
   return describeCommand('leases', 'Show or end the parts of budgets that brokers below may spend', [
     'hero_aibroker leases',
+    'hero_aibroker leases held',
     'hero_aibroker leases end lease-0kCh2bV9xQ4mT7nPs1aZ',
   ])
     .action((_options: unknown, command: Command) =>
       printResult(cli, command, (client) => client.call('leases.list'), printLeases),
     )
+    .addCommand(heldCommand(cli))
     .addCommand(endCommand(cli))
+}
+
+function heldCommand(cli: Cli): Command {
+  return describeCommand('held', 'Show the leases of this broker at the brokers above it', [
+    'hero_aibroker leases held',
+  ]).action((_options: unknown, command: Command) =>
+    printResult(cli, command, (client) => client.call('leases.held'), printHeld),
+  )
 }
 
 function endCommand(cli: Cli): Command {
@@ -44,6 +54,33 @@ function printLeases(terminal: Terminal, leases: Result<'leases.list'>): void {
     formatUsd(one.granted_usd),
     formatUsd(one.spent_usd),
     formatUsd(one.left_usd),
+  ])
+  printTable(terminal, columns, rows)
+}
+
+function printHeld(terminal: Terminal, leases: Result<'leases.held'>): void {
+  if (leases.length === 0)
+    return print(
+      terminal,
+      'No lease is configured. “hero_aibroker mothers update <id> --lease-usd 1” asks for one.',
+    )
+  const columns = [
+    { title: 'MOTHER' },
+    { title: 'LEASE', shrinks: true },
+    { title: 'GRANTED', align: 'right' },
+    { title: 'SPENT', align: 'right' },
+    { title: 'HELD', align: 'right' },
+    { title: 'LEFT', align: 'right' },
+    { title: 'PROBLEM', shrinks: true },
+  ] as const
+  const rows = leases.map((one) => [
+    one.mother,
+    one.id ?? '-',
+    one.granted_usd === undefined ? '-' : formatUsd(one.granted_usd),
+    formatUsd(one.spent_usd),
+    formatUsd(one.held_usd),
+    formatUsd(one.left_usd),
+    withoutControls(one.problem ?? ''),
   ])
   printTable(terminal, columns, rows)
 }

@@ -85,6 +85,7 @@ interface FieldOptions {
   readonly tls?: boolean | undefined
   readonly fingerprint?: string | undefined
   readonly motherSocket?: string | undefined
+  readonly leaseUsd?: string | undefined
 }
 
 interface UpdateOptions extends FieldOptions {
@@ -104,11 +105,13 @@ function withFields(command: Command): Command {
     .option('--token-env <name>', 'the broker’s environment variable that holds the token to send her')
     .option('--tls', 'reach address and port over TLS')
     .option('--fingerprint <sha256>', 'accept only the certificate with this SHA-256')
+    .option('--lease-usd <amount>', 'ask her for so much in advance, and send her requests under that lease')
 }
 
 function fieldsOf(options: FieldOptions): Fields {
   const { url, motherSocket: socket, label, priority, tokenEnv: token_env, tls, fingerprint } = options
-  return { url, socket, label, priority, token_env, tls, fingerprint }
+  const lease_usd = options.leaseUsd
+  return { url, socket, label, priority, token_env, tls, fingerprint, lease_usd }
 }
 
 function printMothers(terminal: Terminal, mothers: readonly Mother[]): void {

@@ -1,5 +1,3 @@
-import { fstatSync } from 'node:fs'
-
 import type { Command } from 'commander'
 
 import { BrokerError } from '../../base/errors.ts'
@@ -13,7 +11,8 @@ import type { ToolBox } from './tools/chat-tools.ts'
 import { clientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { whileWaiting } from '../terminal/progress.ts'
-import { isInteractive, type Terminal } from '../terminal/terminal.ts'
+import { readTextArgument } from '../terminal/read-text.ts'
+import { isInteractive } from '../terminal/terminal.ts'
 
 export function chatCommand(cli: Cli): Command {
   return describeCommand('chat', 'Chat with a model: a conversation, or one response to a given message', [
@@ -38,7 +37,7 @@ export function chatCommand(cli: Cli): Command {
       const client = clientOf(cli, globals)
       const session = createSession(globals.model, system, await readFiles(cli, file))
       if (tools !== undefined) session.tools = await selectTools(client, tools, globals)
-      const message = await readMessage(cli, words)
+      const message = await readTextArgument(cli.terminal, words)
       const flags = { json: globals.json, yes }
       if (message !== undefined) return sendMessage(cli.terminal, client, session, message, flags)
       if (isInteractive(cli.terminal) && !globals.json)
@@ -71,27 +70,4 @@ async function selectTools(client: Client, wanted: string, { json }: Globals): P
   const box = await findTools(client, wanted)
   if (box.tools.size > 0) return box
   throw new BrokerError('not-found', `no tool matches “${wanted}”; “hero_aibroker tools” lists them all`)
-}
-
-/** The message of the arguments and of the pipe, joined; `undefined` when both are empty. */
-async function readMessage({ terminal }: Cli, words: readonly string[]): Promise<string | undefined> {
-  const { input } = terminal
-  const text = words.join(' ').trim()
-  const piped = input.isTTY || (text !== '' && !isPipe(STDIN)) ? '' : await readAll(terminal)
-  const message = [text, piped.trim()].filter((part) => part !== '').join('\n\n')
-  return message === '' ? undefined : message
-}
-
-/** With a message in the arguments only a pipe or a file is read as well: any other input that is not a terminal may never end. */
-function isPipe(fd: number): boolean {
-  const stat = fstatSync(fd)
-  return stat.isFIFO() || stat.isFile()
-}
-
-const STDIN = 0
-
-async function readAll(terminal: Terminal): Promise<string> {
-  const input = terminal.input.setEncoding('utf8')
-  const what = 'the end of standard input; end it with “< /dev/null” if there is nothing to read'
-  return (await whileWaiting(terminal, what, () => input.toArray())).join('')
 }

@@ -1,6 +1,7 @@
 import { stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
+import { formatBytes } from '../terminal/format.ts'
 import type { Finding } from './finding.ts'
 
 /** A file, folder or socket that only its owner, or its group, should be able to open. */
@@ -69,8 +70,4 @@ async function checkDisk(dataDir: string): Promise<readonly Finding[]> {
   const advice =
     'free some space: on a full disk requests are refused, because each must be recorded in the ledger'
   return [{ state: free < 64 * MIB ? 'bad' : 'doubtful', what, advice }]
-}
-
-function formatBytes(bytes: number): string {
-  return bytes >= GIB ? `${(bytes / GIB).toFixed(1)} GiB` : `${Math.floor(bytes / MIB)} MiB`
 }

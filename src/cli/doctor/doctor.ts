@@ -10,6 +10,7 @@ import { clientOf, describeCommand, socketsOf, withNamedProgress } from '../cli.
 import type { Cli, Globals } from '../cli.ts'
 import { checkPermissionsAndDisk } from './doctor-permissions.ts'
 import { checkDatabases, salvageDatabase } from './doctor-databases.ts'
+import { checkBackup } from './doctor-backup.ts'
 import { checkModels, checkProviders, checkVersion } from './doctor-info.ts'
 import { checkKeys } from './doctor-keys.ts'
 import { getHealth, timedCheck } from './finding.ts'
@@ -22,6 +23,7 @@ interface Options extends Globals {
   readonly ask?: boolean | undefined
   readonly mend?: boolean | undefined
   readonly salvage?: string | undefined
+  readonly backup?: string | undefined
   readonly out?: string | undefined
 }
 
@@ -31,6 +33,7 @@ export function doctorCommand(cli: Cli): Command {
     'hero_aibroker doctor --mend',
     'hero_aibroker doctor --ask -m gpt-4o-mini',
     'hero_aibroker doctor --salvage ~/hero/var/hero_aibroker/requests.db',
+    'hero_aibroker doctor --backup /media/usb/2026-01-31.tar.gz',
   ])
     .option('--ask', 'also send the model a short request, which may cost a little')
     .option('--mend', 'fix the permissions of files and sockets that other users of this machine could open')
@@ -38,12 +41,13 @@ export function doctorCommand(cli: Cli): Command {
       '--salvage <database>',
       'write what can be read of a damaged requests.db or apikeys.db into a new file; no broker may use it',
     )
+    .option('--backup <file>', 'check a file of “hero_aibroker backup”, and nothing else')
     .option('-o, --out <file>', 'the new file of --salvage (default: its name with .salvaged)')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
-      const { salvage: from, out, json } = options
+      const { salvage: from, out, backup, json } = options
       if (from !== undefined) return salvageDatabase(cli, { from, to: out ?? `${from}.salvaged`, json })
-      const found = await runChecks(cli, options)
+      const found = backup === undefined ? await runChecks(cli, options) : [await checkBackup(cli, backup)]
       const findings = options.mend === true ? await Promise.all(found.map(fixPermissions)) : found
       if (options.json) printJson(cli.terminal, findings)
       else for (const finding of findings) printFinding(cli.terminal, finding)

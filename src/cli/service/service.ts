@@ -7,18 +7,26 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import { BrokerError } from '../../base/errors.ts'
 import { runSupervisor } from '../../service/builtin/run-supervisor.ts'
-import { findService, type Service, type ServiceOptions } from '../../service/find-service.ts'
-import { readDefinition, removeFiles, serviceFiles } from '../../service/service-definition.ts'
-import type { ServiceStatus } from '../../service/service-manager.ts'
+import { findServices, type Service, type ServiceOptions } from '../../service/find-service.ts'
+import { readDefinition, serviceFiles } from '../../service/service-definition.ts'
 import { describeCommand, type Cli, type Globals } from '../cli.ts'
-import { waitForHealth } from '../status/health.ts'
-import { paint, print, printJson } from '../terminal/terminal.ts'
+import { print, printJson } from '../terminal/terminal.ts'
+import { resetServices } from './reset.ts'
+import {
+  alreadyInstalled,
+  install,
+  restart,
+  showStatus,
+  start,
+  statusOf,
+  stop,
+  throwIfAbsent,
+  uninstall,
+} from './service-actions.ts'
+import { registerMother } from './split.ts'
+import { rollBack, update } from './update.ts'
 
 type Options = Globals & ServiceOptions
-
-const START_SECONDS = 30
-/** A daemon that ended this often without ever answering needs its operator. */
-const HOPELESS_RESTARTS = 3
 
 export function serviceCommand(cli: Cli): Command {
   return describeCommand('service', 'Run the broker as a service of this host', [
@@ -27,31 +35,132 @@ export function serviceCommand(cli: Cli): Command {
     'hero_aibroker service logs --follow',
   ])
     .addCommand(installCommand(cli))
-    .addCommand(simpleCommand(cli, 'uninstall', 'Stop the service and remove it; its data stays', uninstall))
-    .addCommand(simpleCommand(cli, 'start', 'Start the service; installs it before the first start', start))
-    .addCommand(simpleCommand(cli, 'stop', 'Stop the service; open requests may finish', stop))
-    .addCommand(
-      simpleCommand(cli, 'restart', 'Restart the service, with the newest code and settings', restart),
-    )
-    .addCommand(simpleCommand(cli, 'status', 'Show whether the service runs, and what runs it', showStatus))
+    .addCommand(simpleCommand(cli, UNINSTALL, uninstall))
+    .addCommand(startCommand(cli))
+    .addCommand(simpleCommand(cli, STOP, stop))
+    .addCommand(restartCommand(cli))
+    .addCommand(statusCommand(cli))
     .addCommand(logsCommand(cli))
     .addCommand(superviseCommand(cli), { hidden: true })
 }
 
-type Action = (cli: Cli, target: Service, options: Options) => Promise<void>
+type Action = (cli: Cli, target: Service) => Promise<void>
 
-function simpleCommand(cli: Cli, name: string, summary: string, action: Action): Command {
+interface Description {
+  readonly name: string
+  readonly summary: string
+  /** Acts on the child before her mother. */
+  readonly isBackwards?: boolean
+}
+
+const UNINSTALL = {
+  name: 'uninstall',
+  summary: 'Stop the service and remove it; its data stays',
+  isBackwards: true,
+}
+const STOP = { name: 'stop', summary: 'Stop the service; open requests may finish', isBackwards: true }
+
+/** A command that acts on each service that the options mean. */
+function simpleCommand(cli: Cli, { name, summary, isBackwards }: Description, action: Action): Command {
   return withScope(describeCommand(name, summary, [`hero_aibroker service ${name}`])).action(
     async (_options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Options>()
-      await action(cli, await findService(cli.environment, options), options)
+      const services = await findServices(cli.environment, command.optsWithGlobals<Options>())
+      for (const target of isBackwards === true ? services.toReversed() : services) await action(cli, target)
     },
   )
+}
+
+interface StartOptions extends Options {
+  readonly reset?: boolean | undefined
+  readonly yes?: boolean | undefined
+  readonly update?: boolean | undefined
+  readonly from?: string | undefined
+  readonly rollback?: boolean | undefined
+}
+
+function withStartOptions(command: Command): Command {
+  return withScope(command)
+    .option('--reset', 'first remove mothers, priority overrides and API tokens, and nothing else')
+    .option('-y, --yes', 'agree to what --reset removes')
+    .option('--update', 'install the newest build beside the present one, back up, and run it')
+    .option('--from <package>', 'what --update installs, as npm takes it: a tarball, hero-aibroker@1.2.3')
+    .option('--rollback', 'run the build before the last update')
+}
+
+function startCommand(cli: Cli): Command {
+  const command = describeCommand('start', 'Start the service; installs it before the first start', [
+    'hero_aibroker service start',
+    'hero_aibroker service start --split',
+    'hero_aibroker service start --update --reset',
+  ])
+  return withStartOptions(command).action(async (_options: unknown, itself: Command) => {
+    const options = itself.optsWithGlobals<StartOptions>()
+    const services = await findServices(cli.environment, options)
+    if (options.reset === true) await stopAndReset(cli, services, options)
+    for (const target of services) await start(cli, target)
+    await changeBuild(cli, options)
+    await connectSplit(cli, services)
+  })
+}
+
+function restartCommand(cli: Cli): Command {
+  const command = describeCommand('restart', 'Restart the service, with the newest code and settings', [
+    'hero_aibroker service restart',
+    'hero_aibroker service restart --update --from ./hero-aibroker-1.2.3.tgz',
+    'hero_aibroker service restart --rollback',
+  ])
+  return withStartOptions(command).action(async (_options: unknown, itself: Command) => {
+    const options = itself.optsWithGlobals<StartOptions>()
+    const services = await findServices(cli.environment, options)
+    services.forEach(throwIfAbsent)
+    if (options.reset === true) await stopAndReset(cli, services, options)
+    const changesBuild = options.update === true || options.rollback === true
+    if (!changesBuild) for (const target of services) await restart(cli, target)
+    await changeBuild(cli, options)
+    await connectSplit(cli, services)
+  })
+}
+
+/** The services are looked up again: the start may have installed them. */
+async function changeBuild(cli: Cli, options: StartOptions): Promise<void> {
+  for (const target of await findServices(cli.environment, options))
+    if (options.rollback === true) await rollBack(cli, target)
+    else if (options.update === true) await update(cli, target, options.from)
+}
+
+async function stopAndReset(cli: Cli, services: readonly Service[], { yes }: StartOptions): Promise<void> {
+  for (const { isInstalled, manager } of services.toReversed()) if (isInstalled) await manager.stop()
+  await resetServices(cli, services, yes === true)
+}
+
+async function connectSplit(cli: Cli, services: readonly Service[]): Promise<void> {
+  const [mother, child] = services
+  if (mother !== undefined && child !== undefined) await registerMother(cli, mother, child)
+}
+
+function statusCommand(cli: Cli): Command {
+  const command = describeCommand('status', 'Show whether the service runs, and what runs it', [
+    'hero_aibroker service status',
+    'hero_aibroker service status --split --json',
+  ])
+  return withScope(command).action(async (_options: unknown, itself: Command) => {
+    const options = itself.optsWithGlobals<Options>()
+    const services = await findServices(cli.environment, options)
+    if (!options.json) for (const target of services) await showStatus(cli, target)
+    else {
+      const all = await Promise.all(services.map(statusOf))
+      printJson(cli.terminal, options.split === true ? all : all[0])
+    }
+  })
 }
 
 function withScope(command: Command): Command {
   return command
     .option('--root', 'a service of the whole machine rather than of this user')
+    .option('--split', 'also hero_aibroker_root: a mother on loopback TCP, with folders of her own')
+    .addOption(
+      new Option('--mother-port <port>', 'the TCP port of the mother (default: 33850)').argParser(port),
+    )
     .addOption(
       new Option('--manager <name>', 'what runs the service (default: systemd when it answers)').choices([
         'systemd',
@@ -69,105 +178,14 @@ function installCommand(cli: Cli): Command {
   )
     .argument('[flags...]', 'flags of hero_aibroker_server, after --')
     .action(async (flags: readonly string[], _options: unknown, command: Command) => {
-      const target = await findService(cli.environment, command.optsWithGlobals<Options>())
-      if (target.isInstalled) throw alreadyInstalled(target)
-      await install(cli, { ...target, definition: { ...target.definition, args: [...flags] } })
+      const services = await findServices(cli.environment, command.optsWithGlobals<Options>())
+      const installed = services.find(({ isInstalled }) => isInstalled)
+      if (installed !== undefined) throw alreadyInstalled(installed)
+      for (const target of services) {
+        const { definition } = target
+        await install(cli, { ...target, definition: { ...definition, args: [...definition.args, ...flags] } })
+      }
     })
-}
-
-function alreadyInstalled({ definition, files }: Service): BrokerError {
-  return new BrokerError(
-    'bad-request',
-    `${definition.name} is installed already (${files.definition}); to change it, run first: hero_aibroker service uninstall`,
-  )
-}
-
-async function install({ terminal }: Cli, target: Service): Promise<void> {
-  const { definition, manager, secrets, secretsFile } = target
-  const hints = await manager.install(definition)
-  print(terminal, `Installed ${definition.name} (${manager.name}).`, ...hints)
-  if (secrets.length > 0)
-    print(
-      terminal,
-      `${secrets.join(', ')} ${secrets.length === 1 ? 'is' : 'are'} set here and not copied: the service reads secrets from ${secretsFile} (mode 600).`,
-    )
-}
-
-async function uninstall({ terminal }: Cli, target: Service): Promise<void> {
-  if (!target.isInstalled) return print(terminal, `${target.definition.name} is not installed.`)
-  await target.manager.uninstall()
-  removeFiles(target.files)
-  print(terminal, `Removed ${target.definition.name}. Its data stays in ${dirname(target.secretsFile)}.`)
-}
-
-async function start(cli: Cli, target: Service): Promise<void> {
-  if (!target.isInstalled) await install(cli, target)
-  await target.manager.start()
-  await reportReady(cli, target)
-}
-
-async function restart(cli: Cli, target: Service): Promise<void> {
-  throwIfAbsent(target)
-  await target.manager.restart()
-  await reportReady(cli, target)
-}
-
-async function stop({ terminal }: Cli, target: Service): Promise<void> {
-  throwIfAbsent(target)
-  await target.manager.stop()
-  print(terminal, `${target.definition.name} is stopped.`)
-}
-
-/** Waits until the daemon answers, and says so. Throws `cannot-start` with the place of the log when it does not. */
-async function reportReady(cli: Cli, target: Service): Promise<void> {
-  const { definition, manager } = target
-  const hasFailed = async (): Promise<boolean> => {
-    const { state, restarts = 0 } = await manager.status()
-    return state === 'stopped' || restarts >= HOPELESS_RESTARTS
-  }
-  const health = await waitForHealth(cli, { socket: definition.rpcSocket }, START_SECONDS, hasFailed)
-  if (health !== undefined) {
-    const { pid } = await manager.status()
-    return print(
-      cli.terminal,
-      `${paint(cli.terminal, 'green', 'running')}  ${definition.name} ${health.version}, pid ${pid}, run by ${manager.name}`,
-    )
-  }
-  const { lastExit } = await manager.status()
-  const ending = lastExit === undefined ? '' : ` (its last end: ${lastExit})`
-  throw new BrokerError(
-    'cannot-start',
-    `${definition.name} does not answer at ${definition.rpcSocket}${ending}; see: hero_aibroker service logs`,
-  )
-}
-
-async function showStatus({ terminal }: Cli, target: Service, { json }: Options): Promise<void> {
-  const { definition, manager, isInstalled } = target
-  const status: ServiceStatus = isInstalled ? await manager.status() : { state: 'stopped' }
-  if (json)
-    return printJson(terminal, {
-      name: definition.name,
-      installed: isInstalled,
-      manager: manager.name,
-      ...status,
-    })
-  if (!isInstalled)
-    return print(terminal, `${definition.name} is not installed; run: hero_aibroker service start`)
-  const color = { running: 'green', waiting: 'yellow', stopped: 'dim' } as const
-  print(
-    terminal,
-    `${paint(terminal, color[status.state], status.state)}  ${describe(definition.name, manager.name, status)}`,
-  )
-}
-
-function describe(name: string, manager: string, { pid, restarts = 0, lastExit }: ServiceStatus): string {
-  return [
-    name,
-    ...(pid === undefined ? [] : [`pid ${pid}`]),
-    `run by ${manager}`,
-    ...(restarts === 0 ? [] : [`restarted ${restarts} ${restarts === 1 ? 'time' : 'times'}`]),
-    ...(lastExit === undefined ? [] : [`its last end: ${lastExit}`]),
-  ].join(', ')
 }
 
 function logsCommand(cli: Cli): Command {
@@ -184,7 +202,8 @@ function logsCommand(cli: Cli): Command {
     .option('-f, --follow', 'follow the log, until Ctrl-C')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options & { lines: number; follow?: boolean }>()
-      const target = await findService(cli.environment, options)
+      const [target] = await findServices(cli.environment, options)
+      if (target === undefined) return
       throwIfAbsent(target)
       if (target.manager.name === 'builtin' && !existsSync(target.files.log))
         return print(cli.terminal, `${target.definition.name} has not been started yet.`)
@@ -193,17 +212,15 @@ function logsCommand(cli: Cli): Command {
     })
 }
 
+function port(text: string): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number
+  throw new InvalidArgumentError('Use a number from 1 to 65535, such as 33850.')
+}
+
 function lineCount(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Use a whole number from 1 to 999999.')
-}
-
-function throwIfAbsent({ isInstalled, definition }: Service): void {
-  if (!isInstalled)
-    throw new BrokerError(
-      'not-found',
-      `${definition.name} is not installed; run: hero_aibroker service start`,
-    )
 }
 
 /** The process that the built-in manager starts: not for people. */

@@ -20,9 +20,15 @@ export function completionCommand(cli: Cli): Command {
   )
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action((shell: Shell, _options: unknown, command: Command) => {
-      const program = command.parent ?? command
-      print(cli.terminal, completionScripts[shell](program.commands.map(completionOf), optionsOf(program)))
+      print(cli.terminal, completionTexts(command.parent ?? command)[shell])
     })
+}
+
+/** The completion scripts of a program, by shell. */
+export function completionTexts(program: Command): Readonly<Record<Shell, string>> {
+  const [commands, globals] = [program.commands.map(completionOf), optionsOf(program)]
+  const texts = SHELLS.map((shell) => [shell, completionScripts[shell](commands, globals)] as const)
+  return Object.fromEntries(texts) as Record<Shell, string>
 }
 
 function completionOf(command: Command): CompletionCommand {

@@ -25,7 +25,7 @@ export function configCommand(cli: Cli): Command {
 }
 
 function reloadCommand(cli: Cli): Command {
-  return describeCommand('reload', 'Reload the models file, and the keys in .env', [
+  return describeCommand('reload', 'Reload the models file, and the keys from their sources', [
     'hero_aibroker config reload',
   ])
     .option('--force', 'accept a file that lost all or most of what it had')
@@ -46,7 +46,10 @@ function reloadCommand(cli: Cli): Command {
 
 const SOURCES: Readonly<Record<Settings[number]['source'], string>> = {
   environment: 'environment',
+  credentials: 'credential',
   'secrets-file': '.env',
+  'file-variable': 'file',
+  'keys-command': 'command',
   flag: 'flag',
   default: '',
 }

@@ -55,3 +55,13 @@ export function formatCost(cost: Money | undefined): string {
 function trim(decimal: string): string {
   return decimal.replace(/\.?0+$/, '')
 }
+
+const KIB = 1024
+const MIB = 1024 ** 2
+const GIB = 1024 ** 3
+
+/** A size on a disk: `640 KiB`, `12 MiB`, `1.4 GiB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes >= GIB) return `${(bytes / GIB).toFixed(1)} GiB`
+  return bytes >= MIB ? `${Math.floor(bytes / MIB)} MiB` : `${Math.ceil(bytes / KIB)} KiB`
+}

@@ -29,8 +29,8 @@ export function withProgress(
   return async (request) => {
     const notice = showWaiting(terminal, nameOf(request))
     try {
-      const { status, body } = await transport(request)
-      return { status, body: watched(body, notice, terminal) }
+      const answer = await transport(request)
+      return { ...answer, body: watched(answer.body, notice, terminal) }
     } catch (error) {
       notice[Symbol.dispose]()
       throw error

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import type { SettingsStore } from '../../store/settings/settings-store.ts'
-import { sqliteSettings } from '../../store/settings/sqlite-settings.ts'
+import { openSettingsStore } from '../../store/settings/open-settings-store.ts'
 import type { Store } from '../../store/store.ts'
 
 /** The settings store, and what an operator should know of it. */
@@ -21,7 +21,7 @@ export async function openSettings(
   { settings: location, dataDir }: Pick<Config, 'settings' | 'dataDir'>,
   database: Store,
 ): Promise<OpenSettings> {
-  const store = await open(location, database)
+  const store = await openSettingsStore(location, database)
   const path = join(dataDir, FILE)
   const here = location.kind === 'sqlite' ? 'sqlite' : store.location
   let before = read(path)
@@ -38,15 +38,6 @@ export async function openSettings(
         ? undefined
         : `mothers and priorities were kept in ${before}, and are kept in ${here} now: bring them there with “hero_aibroker settings export” and “import”`,
   }
-}
-
-async function open(location: Config['settings'], database: Store): Promise<SettingsStore> {
-  if (location.kind === 'sqlite') return sqliteSettings(database)
-  // Loaded only where it is configured.
-  const { openRedisSettings } = await import('../../store/settings/redis-settings.ts')
-  if (location.kind === 'redis') return openRedisSettings(location.address)
-  const { heroDbAddress } = await import('../../store/settings/hero-db.ts')
-  return openRedisSettings(await heroDbAddress(location.socket))
 }
 
 function read(path: string): string | undefined {

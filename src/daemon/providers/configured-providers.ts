@@ -8,7 +8,7 @@ import type { MotherProvider } from '../../cascade/mothers/mother-provider.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { urlVariable } from '../../config/network/base-urls.ts'
-import { keyVariables } from '../../config/keys.ts'
+import { keyVariables } from '../../config/secrets/keys.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import {
   createManagedServer,

@@ -8,6 +8,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { ModelsFile } from '../../catalog/models-file/models-file.ts'
 import { readFirstModelsFile, readModelsFileInThread } from '../../catalog/models-file/parse-in-thread.ts'
 import { watchModelsFile } from '../../catalog/models-file/watch-models-file.ts'
+import type { Environment } from '../../config/settings.ts'
 import type { Config } from '../../config/config.ts'
 import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import { startMockProvider } from '../../local-models/mock/mock-provider.ts'
@@ -62,6 +63,8 @@ export interface RegistryState {
   readonly mothers: readonly MotherProvider[]
   /** Whether the secrets file that is in use may have lost most of its variables. */
   readonly mayLoseMost: boolean
+  /** Over a private channel: workers do not run the keys command. */
+  readonly fromKeysCommand: Environment
 }
 
 export interface ProviderRegistryParts {
@@ -109,7 +112,8 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
     problems: () => models.problems(),
     known: () => providers.known(),
     async reload(options) {
-      const pendingVariables = config.rereadKeys(options)
+      const fromKeysCommand = await config.runKeysCommand()
+      const pendingVariables = config.rereadKeys({ ...options, fromKeysCommand })
       mayLoseMost = options?.mayLoseMost === true
       await reload(path, modelsFile, models, options)
       return pendingVariables
@@ -127,6 +131,7 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
       builtIn,
       mothers,
       mayLoseMost,
+      fromKeysCommand: config.keysCommandOutput(),
     }),
     onChange: () => undefined,
     [Symbol.asyncDispose]: () => open.disposeAsync(),

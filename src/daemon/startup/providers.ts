@@ -2,6 +2,7 @@ import {
   createProviderPriorities,
   type ProviderPriorities,
 } from '../../store/settings/provider-priorities.ts'
+import { LeaseHolders } from '../../cascade/leases/lease-holders.ts'
 import { openMothers, type Mothers } from '../../cascade/mothers/mothers.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { startHealthProbes } from '../../providers/checks/health-probes.ts'
@@ -20,6 +21,8 @@ export interface DaemonProviders {
   readonly priorities: ProviderPriorities
   /** The brokers above this one. */
   readonly mothers: Mothers
+  /** The leases of this broker there. */
+  readonly heldLeases: LeaseHolders
   /** Where both are kept. */
   readonly settings: OpenSettings
 }
@@ -46,14 +49,21 @@ export async function openProviders(
   const notice = settings.notice()
   if (notice !== undefined) log.warn({}, notice)
   const priorities = await livePriorities(settings.store, registry, broadcast)
-  const mothers = await liveMothers(settings.store, registry, instance)
+  const heldLeases = new LeaseHolders({
+    store,
+    clock,
+    postOf: (mother) => registry.providers().get(mother)?.postJson,
+  })
+  stack.defer(() => heldLeases.close())
+  const mothers = await liveMothers(settings.store, registry, heldLeases, instance)
   stack.defer(() => mothers.close())
-  return { registry, health, priorities, mothers, settings }
+  return { registry, health, priorities, mothers, heldLeases, settings }
 }
 
 function liveMothers(
   settings: SettingsStore,
   registry: ProviderRegistry,
+  heldLeases: LeaseHolders,
   { config, clock, log }: DaemonInstance,
 ): Promise<Mothers> {
   return openMothers({
@@ -67,6 +77,7 @@ function liveMothers(
     },
     onProviders: (providers) => registry.setMothers(providers),
     onModels: (listings) => registry.setMotherModels(listings),
+    onMothers: (mothers) => heldLeases.follow(mothers),
   })
 }
 

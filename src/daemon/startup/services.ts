@@ -85,12 +85,21 @@ export async function buildServices(
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
-    cascade: cascadeServices(config),
+    cascade: cascadeServices(config, providers.heldLeases),
     attribution: config.attribution,
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
   return {
-    admin: { ...inference, ledger, limits, refused, modelLists: registry.lists, health, tools: configured },
+    admin: {
+      ...inference,
+      ledger,
+      limits,
+      leases,
+      refused,
+      modelLists: registry.lists,
+      health,
+      tools: configured,
+    },
     http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests), uploads: uploadsOf(config) },
     replay: {
       idempotency: reading(store.path, () =>

@@ -5,6 +5,7 @@ import { AttemptBudget } from '../../cascade/hop/attempt-budget.ts'
 import { TRACE_HEADER } from '../../cascade/hop/hop-headers.ts'
 import { OutgoingHop } from '../../cascade/hop/outgoing-hop.ts'
 import { policyOf } from '../../cascade/hop/policy.ts'
+import type { LeaseTaker } from '../../cascade/leases/lease-holders.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
 import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
@@ -39,6 +40,7 @@ import { brokenResponse } from './attempt-response.ts'
 import { CooldownWait } from './cooldown-wait.ts'
 import { DeliveredText } from './recovery/delivered-text.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
+import { isOverLease, LeaseShares } from './lease-shares.ts'
 import { withMetadata } from './openrouter-metadata.ts'
 import { CALLER_LEFT, RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
@@ -63,6 +65,7 @@ export class Execution implements Stoppable {
   #admission: LimitAdmission | undefined
   #accounting: RequestAccounting | undefined
   #reservation: Reservation | undefined
+  #shares: LeaseShares | undefined
   #shared: AttemptContext | undefined
   #attempt: Attempt | undefined
   #hedged: HedgedAttempts | undefined
@@ -338,6 +341,36 @@ export class Execution implements Stoppable {
   /** One attempt. When earlier ones may have to be paid, the hold is raised first, so that it covers all of them. */
   #attemptAt(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
     this.#throwIfStopped()
+    const leases = this.#services.cascade?.leases
+    return leases?.isLeased(endpoint.provider) === true
+      ? this.#attemptUnderLease(leases, endpoint, resumption)
+      : this.#attemptCovered(endpoint, resumption)
+  }
+
+  /** Takes what the attempt can cost out of the lease at a mother. One that she refuses is replaced, once. */
+  async #attemptUnderLease(
+    leases: LeaseTaker,
+    endpoint: Endpoint,
+    resumption: Resumption | undefined,
+  ): Promise<AttemptOutcome> {
+    const { shared } = this.#begun
+    const { byteLength } = resumption?.body ?? this.#request.body
+    this.#shares ??= new LeaseShares(leases)
+    for (let tries = 1; ; tries++) {
+      const share = await this.#shares.take(shared, endpoint, byteLength)
+      if (share instanceof BrokerError)
+        return { type: 'failed', error: share, isPartial: resumption !== undefined }
+      this.#throwIfStopped()
+      if (shared.hop !== undefined) shared.hop.lease = share.lease
+      const outcome = await this.#attemptCovered(endpoint, resumption)
+      if (shared.hop !== undefined) shared.hop.lease = undefined
+      if (!isOverLease(outcome)) return outcome
+      this.#shares.refuse(share)
+      if (tries === 2) return outcome
+    }
+  }
+
+  #attemptCovered(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
     return this.#record.mayOwe ? this.#coverAndStart(endpoint, resumption) : this.#start(endpoint, resumption)
   }
 
@@ -427,6 +460,7 @@ export class Execution implements Stoppable {
   #close(reservation: Reservation, settlement: Settlement): void {
     this.#tokensUsed = tokensUsed(settlement)
     this.#services.endpointStats.record(settlement)
+    this.#shares?.end(settlement)
     reservation.settle(settlement)
     this.#accounting?.budgetQueue?.freed()
   }

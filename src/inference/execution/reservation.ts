@@ -35,10 +35,7 @@ export class Reservation {
     endpoint: Endpoint,
     byteLength: number,
   ): Promise<boolean> {
-    const { price } = endpoint
-    const max = maxAttemptUsage(granted, endpoint)
-    const longer = Math.max(0, byteLength - granted.request.body.byteLength)
-    const next = price && maxCostOf({ ...max, maxPromptTokens: max.maxPromptTokens + longer }, price)
+    const next = maxAttemptCost(granted, endpoint, byteLength)
     const { cost, costHigh = cost } = granted.record.maxCostSoFar()
     const held = this.#hold.maxCost
     // The grant admits endpoints without a price only where that is allowed.
@@ -113,6 +110,22 @@ export class Reservation {
   #settle(settlement: Settlement): void {
     this.#accounting.settle(this.#hold, settlement).catch(() => undefined)
   }
+}
+
+/**
+ * What one attempt can cost; `undefined` when no price is known.
+ *
+ * @param byteLength of the body that the endpoint is to be sent.
+ */
+export function maxAttemptCost(
+  granted: GrantedRequest,
+  endpoint: Endpoint,
+  byteLength: number,
+): Money | undefined {
+  const { price } = endpoint
+  const max = maxAttemptUsage(granted, endpoint)
+  const longer = Math.max(0, byteLength - granted.request.body.byteLength)
+  return price && maxCostOf({ ...max, maxPromptTokens: max.maxPromptTokens + longer }, price)
 }
 
 /** `over-budget` also when the process that keeps the ledger finds it; `store-full` when the disk is full. */

@@ -1,33 +1,6 @@
 import { jsonText } from '../../base/text.ts'
+import { finishReasonOf, type FinishReason } from '../../providers/finish-reasons.ts'
 import type { ChatChoice } from '../../wire/openai/chat.ts'
-
-/** The reasons that OpenRouter's clients know. */
-type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
-
-/** Finish reasons of providers that have other names for them; seen in the wild or in their documentation. */
-const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map(
-  Object.entries<FinishReason>({
-    length: 'length',
-    max_tokens: 'length',
-    MAX_TOKENS: 'length',
-    model_length: 'length', // Mistral
-    tool_calls: 'tool_calls',
-    tool_use: 'tool_calls',
-    function_call: 'tool_calls', // OpenAI, before tools
-    content_filter: 'content_filter',
-    SAFETY: 'content_filter',
-    RECITATION: 'content_filter',
-    refusal: 'content_filter',
-    error: 'error',
-    MALFORMED_FUNCTION_CALL: 'error',
-    insufficient_system_resource: 'error', // DeepSeek
-  }),
-)
-
-/** The finish reason under OpenRouter's name; any other one (`eos`, `end_turn`, `completed`) is a `stop`. */
-function finishReasonOf(native: string): FinishReason {
-  return FINISH_REASONS.get(native) ?? 'stop'
-}
 
 interface FinishReasons {
   readonly finish_reason: FinishReason | null

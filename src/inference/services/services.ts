@@ -1,11 +1,13 @@
 import type { UploadSpool } from '../../runtime/upload-spool.ts'
 import type { Clock } from '../../base/clock.ts'
+import type { LeaseTaker } from '../../cascade/leases/lease-holders.ts'
 import type { Hop } from '../../cascade/hop/read-hop.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { RefusedRequests } from '../../ledger/usage/refused-requests.ts'
 import type { Restriction } from '../../limits/limit-rule.ts'
+import type { Leases } from '../../limits/leases/leases.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import type { McpGateway } from '../../mcp/mcp-gateway.ts'
@@ -75,6 +77,8 @@ export interface CascadeServices {
   readonly maxHops: number
   /** How many attempts at providers it may cause, over all brokers. */
   readonly maxAttempts: number
+  /** Its leases at brokers above; absent in workers, which forward what needs one. */
+  readonly leases?: LeaseTaker | undefined
 }
 
 /** Chats in which the broker runs the tools that the model calls. */
@@ -115,6 +119,8 @@ export interface AdminServices extends InferenceServices {
   readonly refused?: Pick<RefusedRequests, 'counts'> | undefined
   readonly ledger: Ledger
   readonly limits: Limits
+  /** The parts of budgets that brokers below may spend. */
+  readonly leases?: Leases | undefined
   readonly modelLists: ModelLists
   /** How reliable endpoints have been. */
   readonly health: HealthRegistry

@@ -164,6 +164,9 @@ const chatShape = z.strictObject({
 export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShape.parse({}), problems: [] }
 
 const MAX_PROBLEMS = 50
+/** Each server is a process or connections, and each policy is looked at for each call. */
+const MAX_SERVERS = 200
+const MAX_POLICIES = 1000
 
 /** Stands for a policy that can't be read: it may have been meant for any caller, so no caller that reaches it gets a tool. */
 const CLOSED_POLICY: PolicyConfig = {
@@ -177,14 +180,17 @@ const CLOSED_POLICY: PolicyConfig = {
 }
 
 /** Each entry is read by itself, so that one that can't be used does not take the others with it. */
-const fileShape = z.object({
-  mcpServers: z.union(
-    [z.array(z.unknown()), z.record(z.string(), z.unknown())],
-    'a list of servers with names, or a map from name to server',
-  ),
-  policies: z.unknown().optional(),
-  chat: z.unknown().optional(),
-})
+const fileShape = z.object(
+  {
+    mcpServers: z.union(
+      [z.array(z.unknown()), z.record(z.string(), z.unknown())],
+      'a list of servers with names, or a map from name to server',
+    ),
+    policies: z.unknown().optional(),
+    chat: z.unknown().optional(),
+  },
+  'should be an object with “mcpServers”',
+)
 
 type ServerInput = z.output<typeof foreignServer>
 
@@ -212,16 +218,20 @@ export function parseMcpConfig(text: string, context: EntryContext): McpConfig {
   const { mcpServers: given } = (content ?? {}) as { mcpServers?: unknown }
   if (given instanceof ServersTwice) throw configError(file, given.message)
   const parsed = fileShape.safeParse(content, { reportInput: false })
-  if (!parsed.success) throw configError(file, deepestIssue(parsed.error))
-  const { mcpServers } = parsed.data
+  if (!parsed.success) throw configError(file, deepestIssue('', parsed.error))
   const problems: EntryProblem[] = []
   const addProblem = (server: string, problem: string): void => {
-    if (problems.length < MAX_PROBLEMS)
-      problems.push({ server: printable(server), reason: `${file}: ${problem}` })
+    problems.push({ server: printable(server), reason: `${file}: ${problem}` })
   }
   const servers: ServerConfig[] = []
   const taken = new Set<string>()
-  for (const entry of entriesOf(mcpServers)) {
+  // As it was parsed: the schema drops an entry named __proto__ without a word.
+  const entries = entriesOf(given as Parameters<typeof entriesOf>[0])
+  for (const [nth, entry] of entries.entries()) {
+    if (servers.length === MAX_SERVERS) {
+      addProblem('*', tooManyServers(entries.slice(nth)))
+      break
+    }
     const server = readEntry(entry, taken, context)
     if (typeof server === 'string') addProblem(entry.name ?? entry.path, server)
     else servers.push(server)
@@ -231,8 +241,22 @@ export function parseMcpConfig(text: string, context: EntryContext): McpConfig {
     servers,
     policies: readPolicies(parsed.data.policies, onSectionProblem),
     chat: readChatLimits(parsed.data.chat, onSectionProblem),
-    problems,
+    problems: shortened(problems, file),
   }
+}
+
+function tooManyServers(leftOut: readonly Entry[]): string {
+  const [first, last] = [leftOut[0], leftOut.at(-1)].map((entry) =>
+    printable(entry?.name ?? entry?.path ?? ''),
+  )
+  return `mcpServers: ${MAX_SERVERS} entries are the maximum; ${leftOut.length} are left out, from “${first}” to “${last}”`
+}
+
+function shortened(problems: readonly EntryProblem[], file: string): readonly EntryProblem[] {
+  const more = problems.length - MAX_PROBLEMS
+  if (more <= 0) return problems
+  const rest = { server: '*', reason: `${file}: ${more} more problems are not listed` }
+  return [...problems.slice(0, MAX_PROBLEMS), rest]
 }
 
 function entriesOf(servers: readonly unknown[] | Readonly<Record<string, unknown>>): readonly Entry[] {
@@ -272,10 +296,7 @@ function readEntry(
   } catch (error) {
     return asBrokerError(error).message
   }
-  if (!parsed.success) {
-    const issue = deepestIssue(parsed.error)
-    return issue.startsWith(':') || issue.startsWith('[') ? `${path}${issue}` : `${path}.${issue}`
-  }
+  if (!parsed.success) return deepestIssue(path, parsed.error)
   try {
     const server = serverConfig(name, parsed.data, fail, context)
     taken.add(name.toLowerCase())
@@ -299,23 +320,28 @@ function readPolicies(value: unknown, onProblem: (problem: string) => void): rea
     onProblem('policies: should be a list; until it is one, no caller gets tools')
     return [CLOSED_POLICY]
   }
-  return value.map((item: unknown, index) => {
+  const policies = value.slice(0, MAX_POLICIES).map((item: unknown, index) => {
     const parsed = policyShape.safeParse(item, { reportInput: false })
     if (!parsed.success) {
       onProblem(
-        `policies[${index}]: ${deepestIssue(parsed.error)}; until it is corrected, callers that no policy above it matches get no tools`,
+        `${deepestIssue(`policies[${index}]`, parsed.error)}; until it is corrected, callers that no policy above it matches get no tools`,
       )
       return CLOSED_POLICY
     }
     const { ips, contexts, tokens, callsPerMinute, maxConcurrentCalls, ...rest } = parsed.data
     return { ...rest, ips, contexts, tokens, callsPerMinute, maxConcurrentCalls }
   })
+  if (value.length <= MAX_POLICIES) return policies
+  onProblem(
+    `policies: ${MAX_POLICIES} are the maximum; ${value.length - MAX_POLICIES} are left out, and callers that none of the first matches get no tools`,
+  )
+  return [...policies, CLOSED_POLICY]
 }
 
 function readChatLimits(value: unknown, onProblem: (problem: string) => void): ChatLimits {
   const parsed = chatShape.safeParse(value ?? {}, { reportInput: false })
   if (parsed.success) return parsed.data
-  onProblem(`chat.${deepestIssue(parsed.error)}; until it is corrected, the default limits apply`)
+  onProblem(`${deepestIssue('chat', parsed.error)}; until it is corrected, the default limits apply`)
   return NO_SERVERS.chat
 }
 
@@ -432,8 +458,8 @@ function parseJson(text: string, file: string): unknown {
   }
 }
 
-/** The issue with the deepest path: in a union, the branch that parsed furthest is the one that was meant. */
-function deepestIssue(error: z.ZodError): string {
+/** The issue with the deepest path below `at`: in a union, the branch that parsed furthest is the one that was meant. */
+function deepestIssue(at: string, error: z.ZodError): string {
   let issue = error.issues[0]
   let path: PropertyKey[] = [...(issue?.path ?? [])]
   while (issue?.code === 'invalid_union') {
@@ -443,7 +469,8 @@ function deepestIssue(error: z.ZodError): string {
     issue = deepest
     path = [...path, ...deepest.path]
   }
-  return `${path.map(pathPart).join('').replace(/^\./, '')}: ${issue?.message ?? 'not understood'}`
+  const where = `${at}${path.map(pathPart).join('')}`.replace(/^\./, '')
+  return `${where === '' ? '' : `${where}: `}${issue?.message ?? 'not understood'}`
 }
 
 function pathPart(part: PropertyKey): string {

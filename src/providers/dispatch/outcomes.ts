@@ -51,8 +51,11 @@ const OF_REFUSALS: Readonly<Record<string, Outcome>> = {
 } satisfies Record<RefusalReason, Outcome>
 
 /** The outcome of a request that failed with `error`. */
-export function outcomeOf({ code, details: { status, refusal, isStale, attempts } }: BrokerError): Outcome {
+export function outcomeOf({ code, details }: BrokerError): Outcome {
+  const { status, refusal, isStale, attempts, isOverLease } = details
   if (isStale === true) return 'stale-connection'
+  // The next request may be covered.
+  if (isOverLease === true) return 'request-refused'
   // A broker above works, and reports a failure of its providers, whose circuits are its own.
   if (attempts !== undefined && (status ?? 500) >= 498) return 'request-refused'
   const ofRefusal = refusal === undefined ? undefined : OF_REFUSALS[refusal]

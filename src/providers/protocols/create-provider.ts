@@ -12,7 +12,7 @@ import {
   type DeadlineTimer,
 } from '../transport/timeouts.ts'
 import type { Upstream } from '../transport/upstream.ts'
-import { getJson, type GetRequest } from './get-json.ts'
+import { askForJson, type JsonRequest } from './ask-for-json.ts'
 import { protocolOf } from './index.ts'
 import { ProtocolCall, type ProtocolCallParts } from './protocol-call.ts'
 import { createHeaders } from './request-headers.ts'
@@ -51,6 +51,10 @@ export function createProvider(parts: ProviderParts): Provider {
     rulesOf: rules.of,
     headersOf: createHeaders(definition, protocol),
   }
+  const ask = (path: string, body?: string): Promise<unknown> =>
+    askForJson(upstream, jsonRequest(parts, path, body)).catch((error: unknown) => {
+      throw withProvider(asUpstreamError(error), definition.displayName, parts.keys[0]?.key)
+    })
   return {
     id: definition.id,
     displayName: definition.displayName,
@@ -75,13 +79,8 @@ export function createProvider(parts: ProviderParts): Provider {
     hasMade: (sealed, modelId) => keyThatMade(sealed, modelId, parts) !== undefined,
     keys: () => dispatcher.keys(),
     send: (request, handler) => new ProtocolCall(callParts, request, handler),
-    getJson:
-      enter === undefined
-        ? (path) =>
-            getJson(upstream, getRequest(parts, path)).catch((error: unknown) => {
-              throw withProvider(asUpstreamError(error), definition.displayName, parts.keys[0]?.key)
-            })
-        : undefined,
+    getJson: enter === undefined ? (path) => ask(path) : undefined,
+    postJson: definition.quirks?.speaksCascade === true ? ask : undefined,
     close: () => upstream.close(),
   }
 }
@@ -93,10 +92,14 @@ function vendorRules({ id, quirks = {} }: ProviderDefinition): RequestRules | un
   return isRequestRulesName(name) ? REQUEST_RULES[name] : undefined
 }
 
-function getRequest({ definition, keys: [first], clock }: ProviderParts, path: string): GetRequest {
+function jsonRequest(
+  { definition, keys: [first], clock }: ProviderParts,
+  path: string,
+  body: string | undefined,
+): JsonRequest {
   const headers = [
     ...Object.entries(definition.headers ?? {}).flat(),
     ...protocolOf(definition).keyHeaders(first?.key),
   ]
-  return { path, headers, provider: definition.displayName, clock }
+  return { path, body, headers, provider: definition.displayName, clock }
 }

@@ -117,6 +117,11 @@ export const DEEPSEEK_RULES: RequestRules = {
     // “messages[0]: invalid type: sequence, expected a string”
     textRoles: ['system', 'user', 'assistant', 'tool'],
   },
+  schemas: {
+    // “This response_format type is unavailable now”, and “Prompt must contain the word 'json'” for json_object:
+    // https://github.com/llm-exe/llm-exe/issues/662, https://github.com/browserbase/stagehand/issues/1204
+    refusesSchemaFormat: true,
+  },
 }
 
 export const MISTRAL_RULES: RequestRules = {

@@ -79,6 +79,8 @@ export const GROQ_RULES: RequestRules = {
   messages: {
     ...PLAIN_MESSAGES,
     thoughts: 'reasoning',
+    // “The following fields … will result in a 400 error … messages[].name”
+    refusedFields: ['name'],
     // “'messages.0.content' must be a string”
     textRoles: ['system', 'assistant', 'tool'],
   },

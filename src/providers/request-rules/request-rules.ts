@@ -77,6 +77,8 @@ export interface MessageRules {
 export interface SchemaRules {
   /** Keywords that it refuses; they are left out, so that the schema allows more. */
   readonly refusedKeywords?: readonly string[] | undefined
+  /** Whether it refuses a `response_format` with a schema: it becomes `json_object`, or nothing where no message speaks of JSON. */
+  readonly refusesSchemaFormat?: boolean | undefined
   /** Whether it refuses `strict` in the definition of a tool. */
   readonly refusesStrict?: boolean | undefined
 }

@@ -15,7 +15,7 @@ import type { CallerRules, HttpRequest } from './node/request-types.ts'
 export function authenticate(request: HttpRequest): Caller {
   const { callerRules } = request.server
   const proof = bearerProof(request)
-  if (proof?.caller !== undefined) return proof.caller
+  if (proof?.caller !== undefined) return { ...proof.caller, viaTool: true }
   const caller = resolveCaller(request, callerRules)
   const token = proof?.token
   const ip = callerRules.rollsUp === true ? networkOf(caller.ip) : caller.ip

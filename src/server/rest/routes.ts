@@ -3,6 +3,7 @@ import type { AdminServices, HttpServices } from '../../inference/services/servi
 import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
 import { geminiContent } from '../../dialects/gemini/gemini.ts'
 import type { ClientDialect } from '../../dialects/client-dialect.ts'
+import { openAiResponses } from '../../dialects/responses/responses.ts'
 import { countRefusal } from '../../inference/admission/refusal-counter.ts'
 import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
@@ -10,6 +11,7 @@ import type { ErrorRenderer } from '../http/errors/error-response.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
+import { postLease } from './cascade/leases.ts'
 import { getOutcomes } from './cascade/outcomes.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
@@ -167,6 +169,10 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
       'Google’s `generateContent`, `streamGenerateContent`, `countTokens`, `embedContent` and `batchEmbedContents`',
     query: ['alt'],
   }),
+  dialectRoute(openAiResponses, {
+    path: '/responses',
+    summary: 'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events',
+  }),
 ]
 
 /** The other routes below `/v1` and `/api/v1`. */
@@ -259,6 +265,13 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     summary:
       'For a broker below: what became of requests that it sent, by its own id of them, with their costs',
     query: ['request', 'wait_ms'],
+  },
+  {
+    method: 'POST',
+    path: '/cascade/leases',
+    handle: postLease,
+    summary:
+      'For a broker below: takes, renews and gives back a part of its budget, as `leases.exchange` does',
   },
   {
     method: 'GET',

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 
 import { systemClock } from '../../base/clock.ts'
-import type { ServiceDefinition, ServiceFiles } from '../service-definition.ts'
+import { readDefinition, type ServiceDefinition, type ServiceFiles } from '../service-definition.ts'
 import { listenForControl } from './control-socket.ts'
 import { startProcess } from './daemon-process.ts'
 import { openServiceLog } from './service-log.ts'
@@ -12,7 +12,8 @@ export async function runSupervisor(definition: ServiceDefinition, files: Servic
   const log = openServiceLog(files.log)
   const supervisor = new Supervisor({
     clock: systemClock,
-    start: () => startProcess(definition, log),
+    // An update writes another definition while the supervisor runs.
+    start: () => startProcess(readDefinition(files) ?? definition, log),
     report: (sentence) => log.write(`${new Date().toISOString()} ${definition.name}: ${sentence}\n`),
   })
   const control = await listenForControl(files.control, {

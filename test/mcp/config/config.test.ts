@@ -128,9 +128,62 @@ describe('an entry that can’t be used is left out with the path of its mistake
 
   test('a long list of mistakes is cut off', () => {
     const names = Array.from({ length: 5000 }, (_, at) => [`n.${at}`, {}])
-    expect(parse({ mcpServers: Object.fromEntries(names) as object }).problems).toHaveLength(50)
+    const { problems } = parse({ mcpServers: Object.fromEntries(names) as object })
+    expect(problems).toHaveLength(51)
+    expect(problems.at(-1)).toEqual({
+      server: '*',
+      reason: '/etc/servers.json: 4950 more problems are not listed',
+    })
   })
 })
+
+test.each([
+  ['map', (names: string[]) => Object.fromEntries(names.map((name) => [name, { command: 'a' }])) as object],
+  ['list', (names: string[]) => names.map((name) => ({ name, command: 'a' }))],
+])('of a %s of very many servers the first 200 are used, and the others are named', (_form, serversOf) => {
+  const names = Array.from({ length: 20_000 }, (_, at) => `s${at}`)
+  const { servers, problems } = parse({ mcpServers: serversOf(names) })
+  expect(servers.map(({ name }) => name)).toEqual(names.slice(0, 200))
+  expect(problems).toEqual([
+    {
+      server: '*',
+      reason:
+        '/etc/servers.json: mcpServers: 200 entries are the maximum; 19800 are left out, from “s200” to “s19999”',
+    },
+  ])
+})
+
+test('beyond 1000 policies, callers that none of them matches get no tools', () => {
+  const lab = { contexts: ['lab'] }
+  const { policies, problems } = parse({
+    mcpServers: {},
+    policies: [lab, ...Array.from({ length: 5000 }, () => lab), {}],
+  })
+  expect(policies).toHaveLength(1001)
+  const policy = new ToolPolicy(policies, systemClock)
+  expect(policy.mayUse({ ip: 'local', context: 'lab' }, 'a__b')).toBe(true)
+  expect(policy.mayUse({ ip: 'local', context: undefined }, 'a__b')).toBe(false)
+  expect(problems).toEqual([
+    { server: '*', reason: expect.stringContaining('1000 are the maximum') as string },
+  ])
+})
+
+test('an entry named __proto__ is named as a problem, and changes nothing else', () => {
+  const { servers, problems } = parse(
+    '{"mcpServers": {"__proto__": {"command": "a"}, "b": {"command": "b"}}}',
+  )
+  expect(servers.map(({ name }) => name)).toEqual(['b'])
+  expect(problems).toEqual([
+    { server: '__proto__', reason: expect.stringContaining('is no server name') as string },
+  ])
+})
+
+test.each(['[]', '5', 'null', '"text"', '[{"command": "a"}]'])(
+  'a file that is %s is refused in one sentence',
+  (text) => {
+    expect(() => parse(text)).toThrow(/^\/etc\/servers\.json: should be an object with “mcpServers”$/)
+  },
+)
 
 test.each([[{ alow: ['*'] }], [5], [{ contexts: 'lab' }]])(
   'a policy that can’t be read closes the tools for every caller that no policy above it matches: %j',

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { validateBaseUrl } from '../../../src/base/urls/validate-base-url.ts'
-import { keyVariables } from '../../../src/config/keys.ts'
+import { keyVariables } from '../../../src/config/secrets/keys.ts'
 import { KNOWN_PROVIDERS } from '../../../src/providers/definitions/index.ts'
 import { isRequestRulesName, REQUEST_RULES } from '../../../src/providers/request-rules/index.ts'
 

@@ -3,6 +3,7 @@ import type { InferenceRequest } from '../../../inference/request/inference-requ
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { ToolChats } from '../../../inference/services/services.ts'
+import type { RegistryState } from '../../providers/provider-registry.ts'
 import type { PolicyConfig } from '../../../mcp/config/config.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
@@ -11,12 +12,16 @@ export class ForwardRequired extends Error {}
 
 /**
  * Providers that only the primary may call: the requests per minute of a key must be counted in one process, and a server on
- * this host must be started by one.
+ * this host must be started by one. A lease at a mother is spent in one process, too.
  */
-export function primaryOnlyProviders(settings: ReadonlyMap<string, ProviderSetting>): ReadonlySet<string> {
+export function primaryOnlyProviders({
+  settings,
+  mothers,
+}: Pick<RegistryState, 'settings' | 'mothers'>): ReadonlySet<string> {
   const isPrimaryOnly = ({ server, keys = [] }: ProviderSetting): boolean =>
     server !== undefined || keys.some(({ requestsPerMinute }) => requestsPerMinute !== undefined)
-  return new Set([...settings.values()].filter(isPrimaryOnly).map(({ name }) => name))
+  const leased = mothers.flatMap(({ isLeased, definition }) => (isLeased ? [definition.id] : []))
+  return new Set([...[...settings.values()].filter(isPrimaryOnly).map(({ name }) => name), ...leased])
 }
 
 /** Throws `ForwardRequired` when a candidate belongs to one of these providers. */

@@ -38,7 +38,8 @@ async function run(): Promise<void> {
   disablePretenuring()
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
-  const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
+  // The primary runs the keys command and sends what it printed.
+  const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags, fromKeysCommand: {} })
   const httpClient = await loadHttpClient(config, clock)
   const toolChats = new WorkerToolChats(clock)
   const receivedTopics = new Set<Topic>()

@@ -67,7 +67,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
   const knownServers = new Set<string>()
 
   function applyRegistry(state: RegistryState): void {
-    primaryOnly = primaryOnlyProviders(state.settings)
+    primaryOnly = primaryOnlyProviders(state)
     const found = state.builtIn.filter(({ id }) => !knownServers.has(id))
     for (const { id } of found) knownServers.add(id)
     rereadKeys(config, state)
@@ -121,9 +121,9 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
 }
 
 /** Keys that can't be read are logged by the primary, which reads them as well. */
-function rereadKeys(config: Config, { mayLoseMost }: RegistryState): void {
+function rereadKeys(config: Config, { mayLoseMost, fromKeysCommand }: RegistryState): void {
   try {
-    config.rereadKeys({ mayLoseMost })
+    config.rereadKeys({ mayLoseMost, fromKeysCommand })
   } catch {
     // The previous keys stay in use.
   }

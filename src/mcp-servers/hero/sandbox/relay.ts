@@ -88,7 +88,7 @@ export async function openRelay(
     if (parsed === undefined)
       return refuse(response, null, -32_600, 'only single JSON-RPC calls to /rpc are forwarded')
     const { method, id } = parsed
-    const rejection = rejectReason(known, method)
+    const rejection = rejectReason(known, parsed)
     if (rejection !== undefined) return refuse(response, id ?? null, -32_601, rejection)
     const started = performance.now()
     const call = { service: known.service.name, method, ms: 0, ok: false }
@@ -120,9 +120,11 @@ export async function openRelay(
     }
   }
 
-  function rejectReason({ service }: KnownService, name: string): string | undefined {
+  function rejectReason({ service }: KnownService, { method: name, params }: RpcRequest): string | undefined {
     const method = service.methods.find((one) => one.name === name)
     if (method === undefined) return `${service.name} documents no method ${name}`
+    if (namesBrokerTools(params))
+      return 'chats of generated code get no tools of the broker (tools: type “mcp”)'
     if (!isAllowed(settings.methods, service.name, method)) {
       return `the operator does not allow ${service.name}/${name} to generated code (MCP_HERO_METHODS)`
     }
@@ -164,6 +166,18 @@ async function readBody(request: IncomingMessage): Promise<string> {
     if (length > MAX_REQUEST_BYTES) throw new ToolFailure('bad_request', 'the call is too long')
   }
   return Buffer.concat(chunks).toString()
+}
+
+/** Whether a chat would have the broker run tools, which reach what `mcp.call_tool` reaches. */
+function namesBrokerTools(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { tools } = value as { tools?: unknown }
+  if (Array.isArray(tools) && tools.some(isBrokerTool)) return true
+  return Object.values(value).some(namesBrokerTools)
+}
+
+function isBrokerTool(tool: unknown): boolean {
+  return typeof tool === 'object' && tool !== null && (tool as { type?: unknown }).type === 'mcp'
 }
 
 function parseCall(body: string): RpcRequest | undefined {

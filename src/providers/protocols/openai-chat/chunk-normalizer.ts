@@ -1,4 +1,5 @@
 import { hasContent, type ChatChoice, type ChatChunk } from '../../../wire/openai/chat.ts'
+import { finishReasonOf, isFinishReason } from '../../finish-reasons.ts'
 import { areNormalToolCalls, normalToolCalls, ToolCallAssembler } from './tool-calls.ts'
 
 export type EmitChunk = (json: string, chunk: ChatChunk) => void
@@ -130,20 +131,22 @@ function normalMessage(choice: ChatChoice): ChatChoice {
       ? { ...choice, message: { ...choice.message, tool_calls: normalToolCalls(calls) } }
       : choice
   // A plain response is complete, so that an empty reason means that it has ended.
-  const ended = whole.finish_reason === '' ? { ...whole, finish_reason: 'stop' } : whole
+  const ended =
+    typeof whole.finish_reason === 'string' && !isFinishing(whole)
+      ? { ...whole, finish_reason: 'stop' }
+      : whole
   return finishedByCalls(ended, hasCalls)
 }
 
 /** `stop` after tool calls, and `tool_calls` without any, are corrected; the provider's own reason is kept as the native one. */
 function finishedByCalls(choice: ChatChoice, hasCalls: boolean): ChatChoice {
   const { finish_reason: reason, native_finish_reason: native } = choice
-  const wanted = hasCalls ? STOPS.has(reason ?? '') && 'tool_calls' : reason === 'tool_calls' && 'stop'
+  if (reason === 'stop' && !hasCalls) return choice
+  const known = finishReasonOf(reason ?? '')
+  const wanted = hasCalls ? known === 'stop' && 'tool_calls' : reason === 'tool_calls' && 'stop'
   if (wanted === false) return choice
   return { ...choice, finish_reason: wanted, native_finish_reason: native ?? reason }
 }
-
-/** Reasons that providers give for a response with tool calls although it ended for the calls. */
-const STOPS: ReadonlySet<string> = new Set(['stop', 'end_turn', 'eos', 'completed', 'STOP'])
 
 function withCompleteCalls(choice: ChatChoice, calls: ToolCallAssembler | undefined): ChatChoice {
   const rest = calls?.complete() ?? []
@@ -162,7 +165,7 @@ function isPlain(choice: ChatChoice | null): boolean {
 
 /** Whether a choice has ended. Some providers send an empty finish reason with every chunk before the last (Ollama, 2024). */
 export function isFinishing({ finish_reason: reason }: ChatChoice): boolean {
-  return typeof reason === 'string' && reason.trim() !== ''
+  return isFinishReason(reason)
 }
 
 function indexOf({ index }: ChatChoice): number {

@@ -18,7 +18,10 @@ interface OpenCall {
   providerId: string
   readonly providerIndex: number | undefined
   name: string
+  /** What the caller has of the arguments. */
   arguments: string
+  /** Pieces that are kept back until the call is complete, because it is not known yet whether they continue the arguments. */
+  kept: string[] | undefined
 }
 
 /**
@@ -26,6 +29,11 @@ interface OpenCall {
  * (Gemini's OpenAI API), send no id or an empty one (Ollama, older vLLM), repeat id and name in every piece, and send
  * arguments as an object or not at all. Callers and the tool loop get one form: indexes from 0, ids that are there and
  * unique, the name once, arguments as a string of JSON.
+ *
+ * What follows the arguments of a call is repaired as well: `{}` before the real ones (Bedrock behind gateways,
+ * https://github.com/openai/openai-agents-js/pull/712), the whole text again in the last piece (GLM,
+ * https://github.com/anomalyco/opencode/pull/17339) or in each (https://github.com/decolua/9router/pull/2869), and JSON
+ * inside a JSON string.
  */
 export class ToolCallAssembler {
   readonly #calls: OpenCall[] = []
@@ -39,25 +47,25 @@ export class ToolCallAssembler {
     return pieces.filter(isObject).map((piece, at) => this.#addPiece(piece, at))
   }
 
-  /** Pieces that complete the calls that came without arguments: `{}` is what OpenAI sends for none. */
+  /** Pieces that complete calls: what was kept back, and `{}` for no arguments, which is what OpenAI sends. */
   complete(): NormalPiece[] {
-    return this.#calls
-      .filter((call) => call.arguments === '')
-      .map((call) => {
-        call.arguments = '{}'
-        return { index: call.index, type: 'function', function: { arguments: '{}' } }
-      })
+    return this.#calls.flatMap((call) => {
+      const rest = restOf(call)
+      call.arguments += rest
+      call.kept = undefined
+      return rest === '' ? [] : [{ index: call.index, type: 'function', function: { arguments: rest } }]
+    })
   }
 
   #addPiece(piece: ToolCallPiece, at: number): NormalPiece {
-    const named = isObject(piece['function']) ? piece['function'] : {}
+    const named = isObject(piece['function']) ? piece['function'] : flatCall(piece)
     const id = textIn(piece['id'])
     const name = textIn(named['name'])
     const text = argumentsText(named['arguments'])
-    const providerIndex = typeof piece['index'] === 'number' ? piece['index'] : undefined
+    const providerIndex = indexIn(piece['index'])
     const known = this.#find({ id, name, text, providerIndex, at })
     if (known === undefined) return this.#begin(piece, named, { id, name, text, providerIndex })
-    known.arguments += text
+    const added = addArguments(known, text)
     if (known.providerId === '') known.providerId = id
     const rest = nameRest(known, name)
     known.name += rest
@@ -65,21 +73,23 @@ export class ToolCallAssembler {
     return {
       index: known.index,
       type: 'function',
-      function: { ...more, ...(rest === '' ? {} : { name: rest }), arguments: text },
+      function: { ...more, ...(rest === '' ? {} : { name: rest }), arguments: added },
     }
   }
 
-  #begin(piece: ToolCallPiece, named: ToolCallPiece, call: Omit<PieceFacts, 'at'>): NormalPiece {
-    const { id, name, text, providerIndex } = call
+  #begin(piece: ToolCallPiece, named: ToolCallPiece, facts: Omit<PieceFacts, 'at'>): NormalPiece {
+    const { id, name, text, providerIndex } = facts
     const index = this.#calls.length
     const isTaken = id === '' || this.#calls.some(({ providerId }) => providerId === id)
-    this.#calls.push({ index, providerId: id, providerIndex, name, arguments: text })
+    const call: OpenCall = { index, providerId: id, providerIndex, name, arguments: '', kept: undefined }
+    this.#calls.push(call)
+    const { name: _name, arguments: _arguments, ...rest } = piece
     return {
-      ...piece,
+      ...rest,
       index,
       id: isTaken ? createCallId() : id,
       type: 'function',
-      function: { ...named, name, arguments: text },
+      function: { ...named, name, arguments: addArguments(call, text) },
     }
   }
 
@@ -98,15 +108,16 @@ export class ToolCallAssembler {
           : undefined
         : this.#calls.findLast((call) => call.providerIndex === providerIndex)
     if (candidate === undefined) return undefined
-    if (id !== '' && candidate.providerId !== '') return undefined
+    // A call has a name, so that a piece without one is part of a call before it, whatever its id.
+    if (id !== '' && candidate.providerId !== '' && name !== '') return undefined
     return this.#unlessNew(candidate, name, text)
   }
 
   /** A piece with a name begins a new call when the arguments of the call before it are complete and it brings its own. */
   #unlessNew(call: OpenCall, name: string, text: string): OpenCall | undefined {
     if (name === '') return call
-    if (call.name !== '' && name !== call.name && call.arguments !== '') return undefined
-    const startsAnew = text.trimStart().startsWith('{') && isComplete(call.arguments)
+    if (call.name !== '' && name !== call.name && argumentsOf(call) !== '') return undefined
+    const startsAnew = startsObject(text) && isComplete(argumentsOf(call))
     return startsAnew ? undefined : call
   }
 }
@@ -128,8 +139,8 @@ export function normalToolCalls(calls: readonly unknown[]): NormalPiece[] {
     const { index: _index, ...rest } = call
     const [piece] = assembler.add([{ ...rest, index }])
     const normal = piece ?? { index, type: 'function', function: {} }
-    const text = normal.function['arguments']
-    return { ...normal, function: { ...normal.function, arguments: text === '' ? '{}' : text } }
+    const named = isObject(call['function']) ? call['function'] : call
+    return { ...normal, function: { ...normal.function, arguments: wholeArguments(named['arguments']) } }
   })
 }
 
@@ -142,8 +153,13 @@ export function areNormalToolCalls(calls: readonly unknown[]): boolean {
     const { name, arguments: text } = call['function']
     const isNew = typeof id === 'string' && id !== '' && !ids.has(id)
     ids.add(id)
-    return isNew && type === 'function' && typeof name === 'string' && typeof text === 'string' && text !== ''
+    return isNew && type === 'function' && typeof name === 'string' && isUsual(text)
   })
+}
+
+/** Whether arguments are one text of JSON, as far as that can be seen without parsing it. */
+function isUsual(text: unknown): boolean {
+  return typeof text === 'string' && text.startsWith('{') && !text.includes('}{')
 }
 
 /** OpenAI's ids have this form. */
@@ -161,17 +177,82 @@ function argumentsText(value: unknown): string {
   return value === undefined || value === null ? '' : JSON.stringify(value)
 }
 
+/** A call without `function` around its name and arguments. */
+function flatCall({ name, arguments: text }: ToolCallPiece): ToolCallPiece {
+  return name === undefined && text === undefined ? {} : { name, arguments: text }
+}
+
+function indexIn(index: unknown): number | undefined {
+  if (typeof index === 'number') return index
+  return typeof index === 'string' && /^\d{1,4}$/.test(index) ? Number(index) : undefined
+}
+
+/** The arguments of a call, with what is kept back. */
+function argumentsOf(call: OpenCall): string {
+  return call.arguments + restOf(call, '')
+}
+
+/** Adds the arguments of a piece, and returns what the caller gets of them now. */
+function addArguments(call: OpenCall, text: string): string {
+  if (call.kept === undefined && !isDoubtful(call.arguments, text)) {
+    call.arguments += text
+    return text
+  }
+  if (text !== '') (call.kept ??= []).push(text)
+  return ''
+}
+
+/**
+ * Whether a piece may be something else than the next part of the arguments: the first one is an empty object or not an
+ * object at all, or a later one begins as the arguments do.
+ */
+function isDoubtful(before: string, text: string): boolean {
+  if (before === '') return text !== '' && (!startsObject(text) || text.trim() === '{}') && text.trim() !== ''
+  return startsObject(text) && (text.startsWith(before) || isComplete(before))
+}
+
+/** What a complete call still lacks: the kept pieces as they make JSON, or the empty object. */
+function restOf({ arguments: before, kept = [] }: OpenCall, none = '{}'): string {
+  if (kept.length === 0) return before === '' ? none : ''
+  // The arguments are complete, and what follows only repeats them.
+  if (isComplete(before)) return ''
+  const joined = kept.join('')
+  const last = kept.at(-1) ?? ''
+  if (isComplete(before + joined)) return joined
+  if (last.startsWith(before) && isComplete(last)) return last.slice(before.length)
+  return before === '' ? wholeArguments(joined) : joined
+}
+
+/** Arguments as one text of JSON: of an object, of JSON inside a string, or without an object that stands before the real one. */
+function wholeArguments(value: unknown): string {
+  const text = argumentsText(value)
+  if (text.trim() === '') return '{}'
+  if (isComplete(text)) return text
+  const inner = parsed(text)
+  if (typeof inner === 'string' && isComplete(inner)) return inner
+  const half = text.slice(text.length / 2)
+  if (half + half === text && isComplete(half)) return half
+  const later = text.trimStart().startsWith('{}') ? text.trimStart().slice(2) : ''
+  return isComplete(later) ? later : text
+}
+
 /** What a further piece adds to the name: nothing when it repeats it. */
 function nameRest(call: OpenCall, name: string): string {
-  return name === call.name || call.arguments !== '' ? '' : name
+  return name === call.name || argumentsOf(call) !== '' ? '' : name
+}
+
+function startsObject(text: string): boolean {
+  return /^\s*\{/.test(text)
 }
 
 function isComplete(text: string): boolean {
-  if (!text.trimEnd().endsWith('}')) return false
+  return text.trimEnd().endsWith('}') && isObject(parsed(text))
+}
+
+function parsed(text: string): unknown {
   try {
-    JSON.parse(text)
-    return true
+    return JSON.parse(text)
   } catch {
-    return false
+    return undefined
   }
 }

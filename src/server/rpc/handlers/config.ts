@@ -4,7 +4,8 @@ import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface ConfigFacts {
   readonly services: AdminServices
-  readonly settings: readonly EffectiveSetting[]
+  /** A reload may change the sources of keys. */
+  readonly settings: () => readonly EffectiveSetting[]
   readonly modelsPath: string
   /** Reads the models file and the keys again. Throws if they are invalid; returns the variables that need a restart. */
   readonly reload: (options: { readonly mayLoseMost: boolean }) => Promise<readonly string[]>
@@ -14,7 +15,7 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
   const { services, settings, modelsPath, reload } = facts
   return {
     'config.get': async () => ({
-      settings: settings.map(({ name, value, source, variable }) => ({
+      settings: settings().map(({ name, value, source, variable }) => ({
         name,
         ...(value === undefined ? {} : { value }),
         source,

@@ -10,7 +10,15 @@ const setting = z
       .union([z.string(), z.number(), z.boolean()])
       .optional()
       .describe('Absent when it is not set; a secret shows as `***`.'),
-    source: z.enum(['environment', 'secrets-file', 'flag', 'default']),
+    source: z.enum([
+      'environment',
+      'credentials',
+      'secrets-file',
+      'file-variable',
+      'keys-command',
+      'flag',
+      'default',
+    ]),
     variable: z.string().optional().describe('The variable or flag that sets it.'),
   })
   .meta({ id: 'Setting' })
@@ -33,10 +41,10 @@ export const configMethods = {
     },
   },
   'config.reload': {
-    summary: 'Reloads the models file, and keys from the secrets file',
+    summary: 'Reloads the models file, and keys from their sources',
     description:
-      'The models file is also read whenever it changes. Keys of providers that were added to `.env`, or removed from it, ' +
-      'take effect at once. A file with an error is refused and changes nothing; so is a file that lost all or more than ' +
+      'The models file is also read whenever it changes. Keys of providers that were added to `.env`, to another source of secrets, ' +
+      'or removed from it, take effect at once. A file with an error is refused and changes nothing; so is a file that lost all or more than ' +
       'half of its models or variables, which is rather cut off than meant, unless `force` is set. Other variables, flags, `ADMIN_TOKEN` ' +
       'and `HERO_SECRET` are fixed until the next start.',
     params: z.strictObject({

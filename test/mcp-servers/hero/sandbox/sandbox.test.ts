@@ -166,12 +166,58 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
       'file watches': call(294, 26, '0'),
       'another filter': call(317, 277, '1, 0, None'),
       'a filter by prctl': call(157, 167, '22, 2, 0, 0, 0'),
+      'a queue of connections': 'import socket\nsocket.socket(socket.AF_UNIX).bind("x")',
+      'a queue of connections by listening': 'import socket\nsocket.socket(socket.AF_UNIX).listen(4096)',
+      'accepted connections': call(288, 242, '1, None, None, 0'),
+      'locks of open files':
+        'import fcntl, struct\nfcntl.fcntl(open("x", "w"), 37, struct.pack("hhqqi4x", 1, 0, 0, 1, 0))',
+      'a lease of a file':
+        'import fcntl, os\nfcntl.fcntl(open(os.__file__), fcntl.F_SETLEASE, fcntl.F_RDLCK)',
+      'large buffers of sockets':
+        'import socket\nfor s in socket.socketpair(): s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 23)',
       'a large pipe': 'import fcntl, os\nfcntl.fcntl(os.pipe()[0], 1031, 1 << 20)',
     }
     for (const [name, attempt] of Object.entries(attempts)) {
       const ran = await run(attempt)
       expect(`${name}: ${ran.stdout}${ran.stderr}`).toMatch(/: -1 1\n$|PermissionError/)
     }
+  })
+
+  test('has one table of open files, whatever the number of its threads', async () => {
+    const ran = await run(`
+import ctypes, os, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def unshare():
+    CLOSE_RANGE_UNSHARE, CLONE_FILES = 2, 0x400
+    print(libc.syscall(436, 3000, 3001, CLOSE_RANGE_UNSHARE), ctypes.get_errno())
+    print(libc.syscall(272 if os.uname().machine == "x86_64" else 97, CLONE_FILES), ctypes.get_errno())
+    # CLONE_VM, CLONE_SIGHAND and CLONE_THREAD without CLONE_FILES, on a stack that is never used
+    stack = ctypes.create_string_buffer(65536)
+    print(libc.syscall(56 if os.uname().machine == "x86_64" else 220, 0x10900, ctypes.addressof(stack) + 65536, 0, 0, 0), ctypes.get_errno())
+thread = threading.Thread(target=unshare)
+thread.start()
+thread.join()
+os.closerange(50, 60)`)
+    expect(ran).toMatchObject({ stdout: '-1 38\n-1 1\n-1 1\n', stderr: '' })
+  })
+
+  test('keeps no locks of files in the kernel, and databases in files work', async () => {
+    const ran = await run(
+      `
+import fcntl, sqlite3
+file = open("locked", "w+b")
+for at in range(3):
+    fcntl.lockf(file, fcntl.LOCK_EX, 1, at * 3)
+import ctypes, struct
+F_OFD_GETLK = 36
+held = fcntl.fcntl(file, F_OFD_GETLK, struct.pack("hhqqi4x", 1, 0, 0, 100, 0))
+print("held" if struct.unpack("hhqqi4x", held)[0] != fcntl.F_UNLCK else "none")
+with sqlite3.connect("data.db") as database:
+    database.execute("create table t (x)")
+    database.execute("insert into t values (42)")
+print(sqlite3.connect("data.db").execute("select x from t").fetchone()[0])`,
+    )
+    expect(ran).toMatchObject({ stdout: 'none\n42\n', stderr: '' })
   })
 
   test.each([

@@ -118,3 +118,60 @@ test('the tool calls of a plain response are one call for each entry', () => {
   expect(calls.map(({ function: { arguments: text } }) => text)).toEqual(['{"x":1}', '{}'])
   expect(new Set(calls.map(({ id }) => id)).size).toBe(2)
 })
+
+describe('the arguments of a streamed call', () => {
+  const ARGUMENTS = '{"city":{"city":"Ghent"}}'
+  const begin = (text: unknown) => [{ index: 0, id: 'a', ...named('f', text) }]
+  const more = (text: string) => [{ index: 0, function: { arguments: text } }]
+
+  test.each([
+    ['an empty object comes before them', [begin('{}'), more('{"city":'), more('{"city":"Ghent"}}')]],
+    [
+      'they come again in the last piece',
+      [begin(''), more('{"city":{"city"'), more(':"Ghent"}}'), more(ARGUMENTS)],
+    ],
+    ['each piece has all that came before', [begin('{"city":'), more('{"city":{"ci'), more(ARGUMENTS)]],
+    ['they are JSON inside a string', [begin(JSON.stringify(ARGUMENTS))]],
+    ['that string comes in pieces', [begin('"{\\"city\\":{\\"city\\":\\"Gh'), more('ent\\"}}"')]],
+    [
+      'each piece has another id',
+      [begin('{"city":'), [{ index: 0, id: 'b', function: { arguments: '{"city":"Ghent"}}' } }]],
+    ],
+    [
+      'the index is a text',
+      [
+        [{ index: '0', id: 'a', ...named('f', '{"city":') }],
+        [{ index: '0', function: { arguments: '{"city":"Ghent"}}' } }],
+      ],
+    ],
+    ['nothing encloses name and arguments', [[{ index: 0, id: 'a', name: 'f', arguments: ARGUMENTS }]]],
+  ])('are one object when %s', (_case, chunks) => {
+    expect(assembled(chunks)).toEqual([{ id: 'a', name: 'f', arguments: ARGUMENTS }])
+  })
+
+  test('are the same when each piece has all that came before, however they are cut', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom('a', 'b'), fc.jsonValue(), { minKeys: 1 }),
+        fc.array(fc.nat(60), { minLength: 1, maxLength: 5 }),
+        (value, cuts) => {
+          const whole = JSON.stringify(value)
+          const ends = [...cuts.map((at) => 1 + (at % whole.length)), whole.length].toSorted((x, y) => x - y)
+          const pieces = ends.map((end) => more(whole.slice(0, end)))
+          const [call] = assembled([begin(''), ...pieces])
+          expect(JSON.parse(call?.arguments ?? '')).toEqual(JSON.parse(whole))
+        },
+      ),
+    )
+  })
+})
+
+test.each([
+  ['JSON inside a string', { function: { name: 'f', arguments: '"{\\"x\\":1}"' } }],
+  ['an empty object before them', { function: { name: 'f', arguments: '{}{"x":1}' } }],
+  ['their text twice', { function: { name: 'f', arguments: '{"x":1}{"x":1}' } }],
+  ['nothing around name and arguments', { name: 'f', arguments: '{"x":1}' }],
+])('the call of a plain response has one object of arguments when it comes with %s', (_case, call) => {
+  const [normal] = normalToolCalls([{ id: 'a', type: 'function', ...call }])
+  expect(normal).toMatchObject({ id: 'a', type: 'function', function: { name: 'f', arguments: '{"x":1}' } })
+})

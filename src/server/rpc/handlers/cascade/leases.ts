@@ -1,50 +1,40 @@
-import { BrokerError } from '../../../../base/errors.ts'
-import { money, parseUsd, usdText, ZERO, type Money } from '../../../../base/money.ts'
-import { LEASE_TTL_MS, type Lease, type Leases } from '../../../../limits/leases/leases.ts'
+import { usdText } from '../../../../base/money.ts'
+import type { HeldLease } from '../../../../cascade/leases/lease-holder.ts'
+import type { LeaseHolders } from '../../../../cascade/leases/lease-holders.ts'
+import { exchangeLease, leaseRow } from '../../../../limits/leases/lease-row.ts'
+import type { Leases } from '../../../../limits/leases/leases.ts'
+import type { Result } from '../../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../../calls/handler-types.ts'
 
 export interface LeasesFacts {
   readonly leases: Leases
+  /** At the brokers above. */
+  readonly heldLeases: Pick<LeaseHolders, 'list'>
 }
 
-type Names = 'leases.list' | 'leases.exchange' | 'leases.end'
+type Names = 'leases.list' | 'leases.held' | 'leases.exchange' | 'leases.end'
 
-export function leasesHandlers({ leases }: LeasesFacts): HandlersOf<Names> {
+export function leasesHandlers({ leases, heldLeases }: LeasesFacts): HandlersOf<Names> {
   return {
-    'leases.list': async () => leases.list().map(rowOf),
-    'leases.exchange': async ({ lease: id, models, providers, ...amounts }, { ip, context, token }) => {
-      const said = {
-        id,
-        models,
-        providers,
-        known: amountOf(amounts.known_usd),
-        returned: amountOf(amounts.returned_usd),
-        want: amountOf(amounts.want_usd),
-      }
-      return { ...rowOf(await leases.exchange({ ip, context, token }, said)), expires_in_ms: LEASE_TTL_MS }
-    },
+    'leases.list': async () => leases.list().map(leaseRow),
+    'leases.held': async () => heldLeases.list().map(heldRow),
+    'leases.exchange': async (said, caller) => exchangeLease(leases, caller, said),
     'leases.end': async ({ lease }) => ({ removed: await leases.end(lease) }),
   }
 }
 
-function amountOf(text = '0'): Money {
-  const amount = parseUsd(text)
-  if (amount < ZERO) throw new BrokerError('bad-request', `an amount of a lease can’t be negative: ${text}`)
-  return amount
-}
-
-function rowOf(lease: Lease) {
-  const { id, caller, granted, returned, left, expiresAt, models, providers } = lease
+function heldRow(held: HeldLease): Result<'leases.held'>[number] {
+  const { mother, size, id, granted, returned, spent, held: running, free, endsInMs, problem } = held
   return {
-    id,
-    address: caller.ip,
-    ...(caller.token === undefined ? {} : { token: caller.token }),
-    granted_usd: usdText(granted),
-    returned_usd: usdText(returned),
-    spent_usd: usdText(money(granted - returned - left)),
-    left_usd: usdText(left),
-    expires_at: Math.floor(expiresAt / 1000),
-    ...(models === undefined ? {} : { models: [...models] }),
-    ...(providers === undefined ? {} : { providers: [...providers] }),
+    mother,
+    size_usd: usdText(size),
+    ...(id === undefined ? {} : { id }),
+    ...(granted === undefined ? {} : { granted_usd: usdText(granted) }),
+    ...(returned === undefined ? {} : { returned_usd: usdText(returned) }),
+    spent_usd: usdText(spent),
+    held_usd: usdText(running),
+    left_usd: usdText(free),
+    ...(endsInMs === undefined ? {} : { expires_in_ms: endsInMs }),
+    ...(problem === undefined ? {} : { problem }),
   }
 }

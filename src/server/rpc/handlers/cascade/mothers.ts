@@ -26,11 +26,12 @@ function changed({ id }: Pick<Mother, 'id'>): Result<'mothers.add'> {
 }
 
 function rowOf(mother: Mother, mothers: Mothers): Result<'mothers.list'>[number] {
-  const { token, tokenEnv, ...fields } = mother
+  const { token, tokenEnv, leaseUsd, ...fields } = mother
   const { state, models, problem, checkedAt } = mothers.status(mother.id)
   const row = {
     ...fields,
     token_env: tokenEnv,
+    lease_usd: leaseUsd,
     has_token: (token ?? tokenEnv) !== undefined,
     state: mother.enabled ? state : 'disabled',
     models,

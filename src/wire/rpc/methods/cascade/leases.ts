@@ -29,6 +29,21 @@ const LEASE = {
   expires_at: 1_790_000_060,
 }
 
+const held = z
+  .object({
+    mother: z.string().describe('Id of the broker above.'),
+    size_usd: usd.describe('What is asked for in advance: `lease_usd` of the mother.'),
+    id: z.string().optional().describe('Absent until the first exchange.'),
+    granted_usd: usd.optional().describe('What it was granted in all; it only rises.'),
+    returned_usd: usd.optional().describe('What it has given back in all; it only rises.'),
+    spent_usd: usd.describe('What requests under it have spent, by this broker’s count.'),
+    held_usd: usd.describe('What running requests may cost at most.'),
+    left_usd: usd.describe('What the next requests may spend without asking the mother.'),
+    expires_in_ms: count.optional().describe('How long it lasts without another exchange.'),
+    problem: z.string().optional().describe('Why the last exchange failed.'),
+  })
+  .meta({ id: 'HeldLease' })
+
 export const leasesMethods = {
   'leases.list': {
     summary: 'The parts of budgets that brokers below may spend',
@@ -37,6 +52,29 @@ export const leasesMethods = {
     errors: [],
     role: 'admin',
     example: { params: {}, result: [LEASE] },
+  },
+  'leases.held': {
+    summary: 'The leases of this broker at the brokers above it',
+    params: z.strictObject({}),
+    result: z.array(held),
+    errors: [],
+    role: 'admin',
+    example: {
+      params: {},
+      result: [
+        {
+          mother: 'ai_broker_mother',
+          size_usd: '1',
+          id: LEASE.id,
+          granted_usd: '1',
+          returned_usd: '0',
+          spent_usd: '0.25',
+          held_usd: '0.05',
+          left_usd: '0.7',
+          expires_in_ms: 41_000,
+        },
+      ],
+    },
   },
   'leases.exchange': {
     summary: 'For a broker below: takes, renews and gives back a part of its budget, in one message',

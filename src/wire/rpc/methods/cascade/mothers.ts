@@ -15,6 +15,7 @@ const mother = z
     enabled: z.boolean(),
     tls: z.boolean(),
     fingerprint: z.string().optional().describe('SHA-256 of the only certificate that is accepted.'),
+    lease_usd: z.string().optional().describe('What this broker asks her for in advance.'),
     has_token: z.boolean().describe('Whether this broker sends her a bearer token, which is never shown.'),
     token_env: z.string().optional().describe('The environment variable that the token is read from.'),
     state: z
@@ -61,6 +62,13 @@ const fields = {
     .nullable()
     .optional()
     .describe('SHA-256 of her certificate in hexadecimal: no other one is accepted.'),
+  lease_usd: z
+    .string()
+    .max(32)
+    .regex(/^\d+(\.\d{1,9})?$/)
+    .nullable()
+    .optional()
+    .describe('US dollars of a lease to ask her for in advance; requests to her are then sent under it.'),
 }
 
 const changed = z.object({ id: z.string(), success: z.literal(true) }).meta({ id: 'MotherChanged' })

@@ -6,24 +6,32 @@ import type { Upstream } from '../transport/upstream.ts'
 
 /** A list of models is some hundred KB; a provider that needs longer for it is tried again at the next refresh. */
 const TIMEOUT_MS = 20_000
+const JSON_TYPE = ['content-type', 'application/json']
 
-export interface GetRequest {
+export interface JsonRequest {
   readonly path: string
+  /** JSON to `POST`; without it the request is a `GET`. */
+  readonly body?: string | undefined
   readonly headers: readonly string[]
   /** For error messages. */
   readonly provider: string
   readonly clock: Clock
 }
 
-/** Sends one `GET`, for a provider's list of models and the like, and parses its JSON. Rejects with a `BrokerError`. */
-export function getJson(
+/** Sends one request beside those of callers, as for a list of models, and parses its JSON. Rejects with a `BrokerError`. */
+export function askForJson(
   upstream: Upstream,
-  { path, headers, provider, clock }: GetRequest,
+  { path, body: sent, headers, provider, clock }: JsonRequest,
 ): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   let reader: BodyReader | undefined
   const call = upstream.send(
-    { method: 'GET', path, headers: [...headers, 'accept-encoding', 'identity'], body: undefined },
+    {
+      method: sent === undefined ? 'GET' : 'POST',
+      path,
+      headers: [...headers, ...(sent === undefined ? [] : JSON_TYPE), 'accept-encoding', 'identity'],
+      body: sent,
+    },
     {
       onHeaders(status, responseHeaders) {
         reader = new BodyReader((body) => {

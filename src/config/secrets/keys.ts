@@ -1,8 +1,8 @@
-import { BrokerError } from '../base/errors.ts'
-import { Secret } from '../base/secret.ts'
-import { isPlaceholder } from '../base/text.ts'
-import { variableName } from './network/base-urls.ts'
-import type { Environment } from './settings.ts'
+import { BrokerError } from '../../base/errors.ts'
+import { Secret } from '../../base/secret.ts'
+import { isPlaceholder } from '../../base/text.ts'
+import { variableName } from '../network/base-urls.ts'
+import type { Environment } from '../settings.ts'
 
 /** Providers whose own documentation uses another name for the variable. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 
-import { fileFault, isFileAbsent, readRegularFile } from '../files/read-file.ts'
-import type { Environment, Settings } from './settings.ts'
+import { fileFault, isFileAbsent, readRegularFile } from '../../files/read-file.ts'
+import type { Environment, Settings } from '../settings.ts'
 
 const MAX_FILE_BYTES = 256 * 1024
 
