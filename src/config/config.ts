@@ -48,7 +48,7 @@ export function loadConfig(options: {
       ['cheapest', 'best'],
       DEFAULT_SETTINGS.routingStrategy,
     ),
-    listen: listenAt(argv, settings),
+    listen: listenAt(argv, settings, env['HOME']),
     settings: settingsLocation(settings, paths.heroDbSocket),
     tls: tlsOf(settings, cwd),
     isMother: argv.mother === true,
@@ -217,17 +217,17 @@ function workersOf({ workers }: Flags, settings: Settings): number {
 }
 
 /** Never an address that nothing was said of, such as `::`. */
-function ownAddress(settings: Settings): string | undefined {
-  return myceliumAddress({ variable: settings.text('HERO_MYCELIUM_IP'), home: settings.text('HOME') })
+function ownAddress(settings: Settings, home: string | undefined): string | undefined {
+  return myceliumAddress({ variable: settings.text('HERO_MYCELIUM_IP'), home })
 }
 
 /** The address and port of the TCP listener; both or none must be set. */
-function listenAt({ address, port }: Flags, settings: Settings): Config['listen'] {
+function listenAt({ address, port }: Flags, settings: Settings, home: string | undefined): Config['listen'] {
   if (address === undefined && port === undefined) return undefined
   if (address === undefined)
     return settings.addError('--port', 'needs --address with it, such as --address 127.0.0.1')
   if (port === undefined) return settings.addError('--address', 'needs --port with it, such as --port 33850')
-  const host = address === 'auto' ? ownAddress(settings) : address.replace(/^\[(.*)\]$/, '$1')
+  const host = address === 'auto' ? ownAddress(settings, home) : address.replace(/^\[(.*)\]$/, '$1')
   if (host === undefined)
     return settings.addError(
       '--address',
