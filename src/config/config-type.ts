@@ -39,7 +39,7 @@ export interface Config {
   readonly detectsLocalServers: boolean
   /** Whether the model lists of providers are fetched at the start and every hour; on demand they always are. */
   readonly refreshesModelLists: boolean
-  /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
+  /** Addresses and networks (CIDR) of TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
   readonly proxies: ReadonlySet<string>
   /** Names of the TCP listener in `Host` headers, besides its addresses and `localhost`. */
   readonly hosts: readonly string[]

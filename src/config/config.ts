@@ -156,7 +156,11 @@ interface ListForm {
   readonly expected: string
 }
 
-const PROXY: ListForm = { isValid: (item) => isIP(item) !== 0, expected: 'IP addresses with commas between' }
+const PROXY: ListForm = {
+  isValid: isAddressOrNetwork,
+  expected:
+    'IP addresses and networks with commas between, such as 10.0.0.1,172.16.0.0/12 (not /0, with which every caller could write who pays)',
+}
 const HOST: ListForm = {
   isValid: (item) => /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(item),
   expected: 'host names without ports, with commas between, such as ai.example.org',
@@ -169,6 +173,14 @@ const ORIGIN: ListForm = {
 const CONTEXT: ListForm = {
   isValid: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
   expected: 'contexts with commas between, such as lab,shop',
+}
+
+function isAddressOrNetwork(item: string): boolean {
+  const [address = '', prefix, ...rest] = item.split('/')
+  const family = isIP(address)
+  if (prefix === undefined) return family !== 0
+  const bits = /^\d{1,3}$/.test(prefix) ? Number(prefix) : 0
+  return rest.length === 0 && family !== 0 && bits >= 1 && bits <= (family === 4 ? 32 : 128)
 }
 
 function listOf(settings: Settings, name: string, { isValid, expected }: ListForm): string[] {

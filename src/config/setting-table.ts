@@ -279,7 +279,7 @@ export const SETTINGS: readonly SettingRow[] = [
     name: 'trusted_proxies',
     value: (c) => listed(c.proxies),
     variables: ['AIBROKER_TRUSTED_PROXIES'],
-    type: 'IP addresses, with commas',
+    type: 'IP addresses and networks (`10.0.0.0/8`), with commas',
     effect: 'TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted.',
   },
   {

@@ -42,7 +42,7 @@ export class CarriedFields {
   /** Takes a block or a tool that only one dialect has. */
   leaveBlock({ dialect, block, tool }: Fields): void {
     const own = isObject(block) ? block : tool
-    const type = isObject(own) ? String(own['type']) : 'unknown'
+    const type = isObject(own) ? typeOf(own) : 'unknown'
     const { blocks } = FIELD_RULES[isDialect(dialect) ? dialect : 'anthropic']
     const rule = blocks[type] ?? Object.entries(blocks).find(([name]) => startsWith(type, name))?.[1]
     this.note(rule ?? 'dropped', type)
@@ -72,6 +72,12 @@ export class CarriedFields {
       { details: { isUnsent: true } },
     )
   }
+}
+
+/** A block without a type is known by the name of its content. */
+function typeOf(block: Fields): string {
+  const { type } = block
+  return typeof type === 'string' ? type : (Object.keys(block)[0] ?? 'unknown')
 }
 
 function isDialect(name: unknown): name is DialectName {

@@ -36,6 +36,8 @@ export interface EncoderFacts {
   /** The model as the caller named it. */
   readonly model: string
   readonly stream: boolean
+  /** Path and query of the request, as received. */
+  readonly url?: string | undefined
   /** Unix seconds. */
   readonly created: number
   /** The chat as `readRequest` made it; absent for a replayed response. */

@@ -24,7 +24,9 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map(
     refusal: 'content_filter', // Anthropic
     sensitive: 'content_filter', // Z.AI
     error_toxic: 'content_filter', // Cohere
-    // Gemini: https://ai.google.dev/api/generate-content#FinishReason
+    // Gemini; read 2026-12:
+    // https://docs.cloud.google.com/python/docs/reference/agentplatform/latest/vertexai.generative_models.FinishReason
+    model_armor: 'content_filter',
     safety: 'content_filter',
     recitation: 'content_filter',
     blocklist: 'content_filter',

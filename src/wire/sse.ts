@@ -10,8 +10,8 @@ const decoder = new TextDecoder()
 
 /**
  * Splits a byte stream into server-sent events (WHATWG HTML, 9.2.6) and emits the payload of the `data:` lines of each. Lines
- * may end in LF or CRLF and may be cut anywhere. A lone CR as line end is not supported: no provider was seen to send it,
- * and JSON has none. An unfinished event at the end is emitted by `end` alone.
+ * may end in LF or CRLF and may be cut anywhere. A lone CR as line end is only recognised where a blank line arrives in one
+ * piece: no provider was seen to send it. An unfinished event at the end is emitted by `end` alone.
  */
 export class EventSplitter {
   readonly #onEvent: (payload: string) => void
@@ -28,11 +28,13 @@ export class EventSplitter {
   /** Takes the next bytes and calls back for each complete event. Complete lines are decoded at once, the rest is kept. */
   feed(bytes: Uint8Array): void {
     const end = bytes.lastIndexOf(LF) + 1
+    if (end === 0 && endsLinesWithCr(bytes)) return this.feed(bytes.map((byte) => (byte === CR ? LF : byte)))
     if (end > 0) {
       const lines = end === bytes.length ? bytes : bytes.subarray(0, end)
       this.#takeLines(decoder.decode(this.#line.length === 0 ? lines : this.#joined(lines)))
     }
     if (end < bytes.length) this.#keep(bytes.subarray(end))
+    return undefined
   }
 
   /**
@@ -62,6 +64,8 @@ export class EventSplitter {
       if (to <= from) this.#dispatch()
       else if (text.startsWith('data:', from))
         this.#takeData(text.slice(text[from + 5] === ' ' ? from + 6 : from + 5, to))
+      // Not in the standard: llama.cpp sends errors under this name (https://github.com/ggml-org/llama.cpp/pull/16109).
+      else if (text.startsWith('error:', from)) this.#takeData(text.slice(from + 6, to).trimStart())
       from = end + 1
     }
   }
@@ -81,6 +85,12 @@ export class EventSplitter {
   #check(size: number): void {
     if (size > this.#maxBytes) throw new EventTooLarge(`an event is larger than ${this.#maxBytes} bytes`)
   }
+}
+
+/** Whether bytes without any LF have a blank line of lone CRs. */
+function endsLinesWithCr(bytes: Uint8Array): boolean {
+  const at = bytes.indexOf(CR)
+  return at !== -1 && bytes[at + 1] === CR
 }
 
 /** Yields the payloads of the events of a stream as they arrive. Throws `EventTooLarge`. */

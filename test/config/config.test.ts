@@ -292,12 +292,39 @@ test('AIBROKER_DURABILITY is soon or full, and shown under that name', () => {
   expect(() => load('always')).toThrow(/AIBROKER_DURABILITY.*soon/)
 })
 
-test.each(['<your key>', '${OTHER}', '$OTHER', 'YOUR_API_KEY', 'your-key-here', '%KEY%'])(
-  'the placeholder %s counts as no key, and is never sent as one',
-  (placeholder) => {
-    const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
-    expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
-    const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
-    expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
-  },
-)
+test.each([
+  '<your key>',
+  '${OTHER}',
+  '$OTHER',
+  'YOUR_API_KEY',
+  'your-key-here',
+  '%KEY%',
+  'sk-...',
+  'sk-proj-xxxxxxxx',
+  '***',
+  '!secret key',
+])('the placeholder %s counts as no key, and is never sent as one', (placeholder) => {
+  const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
+  expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
+  const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
+  expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
+})
+
+test.each([
+  '10.0.0.0/33',
+  '10.0.0.0/0',
+  'fd00::/129',
+  '10.0.0.0/',
+  '10.0.0/8',
+  '10.0.0.0/8/8',
+  'proxy.example.org',
+])('“%s” is no trusted proxy, and the error names it', (item) => {
+  expect(() => load({ AIBROKER_TRUSTED_PROXIES: `10.0.0.1, ${item}` })).toThrow(
+    `AIBROKER_TRUSTED_PROXIES has “${item}” in it`,
+  )
+})
+
+test('trusted proxies are addresses and networks', () => {
+  const items = ['10.0.0.1', '172.16.0.0/12', 'fd00::/8', '::1/128']
+  expect([...load({ AIBROKER_TRUSTED_PROXIES: items.join(', ') }).proxies]).toEqual(items)
+})

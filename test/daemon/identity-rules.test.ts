@@ -27,6 +27,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'POST /embeddings': 'inference',
   'POST /messages': 'inference',
   'POST /messages/count_tokens': 'offered',
+  'POST /models/*': 'inference',
   'POST /audio/speech': 'media',
   'POST /audio/transcriptions': 'media',
   'POST /audio/translations': 'media',
@@ -48,6 +49,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'GET /endpoints/zdr': 'offered',
   'GET /generation': 'own',
   'GET /cascade/outcomes': 'own',
+  'POST /cascade/leases': 'own',
   'GET /credits': 'own',
   'GET /key': 'own',
   'GET /auth/key': 'own',
@@ -137,13 +139,16 @@ const BODIES: Readonly<Record<string, object>> = {
   '/images/generations': { model: 'i', prompt: 'hi' },
   '/messages': { model: 'm', max_tokens: 10, messages },
   '/messages/count_tokens': { model: 'm', messages },
+  '/models/*': { contents: [{ parts: [{ text: 'hi' }] }] },
   '/explain': { model: 'm', messages },
+  '/cascade/leases': { want_usd: '0' },
   '/quote': { model: 'm', messages },
 }
 const PATHS: Readonly<Record<string, readonly string[]>> = {
-  '/models/*': ['/models/m', '/models/m/endpoints'],
-  '/model/*': ['/model/m'],
-  '/billing/usage/:ip': ['/billing/usage/local'],
+  'GET /models/*': ['/models/m', '/models/m/endpoints'],
+  'POST /models/*': ['/models/m:generateContent'],
+  'GET /model/*': ['/model/m'],
+  'GET /billing/usage/:ip': ['/billing/usage/local'],
 }
 const PARAMS: Readonly<Partial<Record<MethodName, object>>> = {
   'ai.chat': { model: 'm', messages },
@@ -246,11 +251,13 @@ function probes(generation = 'gen-none'): Probe[] {
     ...ACCOUNT_AND_MODEL_ROUTES.map((route) => ({ ...route, prefix: '/v1' })),
     ...ROOT_ROUTES.map((route) => ({ ...route, prefix: '' })),
   ].flatMap(({ method, path, prefix }) =>
-    (PATHS[path] ?? [path === '/generation' ? `${path}?id=${generation}` : path]).map((concrete): Probe => ({
-      name: `${method} ${concrete}`,
-      rule: REST_RULES[`${method} ${path}`] ?? 'admin',
-      send: (headers) => rest(method, prefix + concrete, headers, BODIES[path]),
-    })),
+    (PATHS[`${method} ${path}`] ?? [path === '/generation' ? `${path}?id=${generation}` : path]).map(
+      (concrete): Probe => ({
+        name: `${method} ${concrete}`,
+        rule: REST_RULES[`${method} ${path}`] ?? 'admin',
+        send: (headers) => rest(method, prefix + concrete, headers, BODIES[path]),
+      }),
+    ),
   )
   const rpcProbes = (Object.keys(methods) as MethodName[]).map((name): Probe => ({
     name,
@@ -290,7 +297,7 @@ async function seenBy(headers: Headers, generation: string): Promise<Record<stri
   const seen: Record<string, unknown> = {}
   for (const { name, rule, send } of probes(generation)) {
     // Its list of endpoints is of those that were used, which is measured performance; an exchange begins a lease.
-    if (rule === 'inference' || name === 'providers.health' || name === 'leases.exchange') continue
+    if (rule === 'inference' || name === 'providers.health' || /leases/.test(name)) continue
     const { status, json: body } = await send(headers)
     const text = JSON.stringify([status, stable(body)]).replaceAll(generation, 'gen-…')
     seen[name.replace(generation, 'gen-…')] = JSON.parse(text)
@@ -485,6 +492,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       rpc('leases.exchange', { lease: lease.id, known_usd: '0.01', want_usd: '0.01' }, headers)
     for (const headers of [two.headers, UNPROVEN, ADMIN, { ...one.headers, 'x-forwarded-for': '10.0.0.1' }]) {
       expect((await exchange(headers)).json).toMatchObject({ error: { data: { code: 'over-budget' } } })
+      const said = { lease: lease.id, known_usd: '0.01', want_usd: '0.01' }
+      expect(await rest('POST', '/v1/cascade/leases', headers, said)).toMatchObject({ status: 402 })
       expect(await chatUnder(headers)).toBe(402)
     }
     expect(await chatUnder(one.headers)).toBe(200)

@@ -165,7 +165,7 @@ const bothInstalled = FRONTS['nginx']?.installed === true && FRONTS['haproxy']?.
 test.skipIf(!bothInstalled)(
   'behind HAProxy and nginx the caller pays, if the inner hop is a trusted proxy',
   async () => {
-    await using broker = await startBroker({ env: { AIBROKER_TRUSTED_PROXIES: '127.0.0.1' } })
+    await using broker = await startBroker({ env: { AIBROKER_TRUSTED_PROXIES: '127.0.0.0/30' } })
     await using inner = await startFront('nginx', broker, broker.sockets.rest)
     const outerPort = await freePort()
     const config = recipe('haproxy', outerPort, 'x').replace('unix@x', `127.0.0.1:${inner.port}`)

@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { anthropicMessages } from '../../src/dialects/anthropic/anthropic.ts'
 import { writeRequest } from '../../src/dialects/anthropic/provider/request-out.ts'
+import { geminiContent } from '../../src/dialects/gemini/gemini.ts'
+import { writeRequest as writeGemini } from '../../src/dialects/gemini/provider/request-out.ts'
 import { narrowChat } from '../../src/dialects/chat/narrow-chat.ts'
-import { parseJsonBody } from '../../src/wire/json/json-body.ts'
+import { parseJsonBody, type JsonBody } from '../../src/wire/json/json-body.ts'
 import { spliceFields } from '../../src/wire/json/splice-fields.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -129,6 +131,104 @@ const MESSAGES: Readonly<Record<string, Body>> = {
   },
 }
 
+/** One feature of Gemini's API each. */
+const CONTENTS: Readonly<Record<string, Body>> = {
+  plain: {
+    systemInstruction: { role: 'user', parts: [{ text: 'be brief' }] },
+    contents: [{ parts: [{ text: 'hi' }] }],
+    generationConfig: { temperature: 1, topP: 0.95, topK: 64, stopSequences: ['END'], maxOutputTokens: 9 },
+    safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'OFF' }],
+  },
+  'gemini-cli': {
+    systemInstruction: { role: 'user', parts: [{ text: 'You are a coding agent.' }] },
+    contents: [
+      { role: 'user', parts: [{ text: 'the folder is empty' }] },
+      { role: 'user', parts: [{ text: 'write it' }] },
+      {
+        role: 'model',
+        parts: [
+          {
+            functionCall: { id: 'write_1_0', name: 'write_file', args: { file_path: '/a' } },
+            thoughtSignature: 'skip_thought_signature_validator',
+          },
+          { functionCall: { id: 'write_1_1', name: 'write_file', args: { file_path: '/b' } } },
+        ],
+      },
+      {
+        role: 'user',
+        parts: [
+          { functionResponse: { id: 'write_1_0', name: 'write_file', response: { output: 'written' } } },
+          {
+            functionResponse: { id: 'write_1_1', name: 'write_file', response: { error: 'no such folder' } },
+          },
+        ],
+      },
+    ],
+    tools: [
+      {
+        functionDeclarations: [
+          {
+            name: 'write_file',
+            parametersJsonSchema: {
+              type: 'OBJECT',
+              properties: { file_path: { type: 'STRING', nullable: true } },
+            },
+          },
+        ],
+      },
+    ],
+    generationConfig: { temperature: 1, thinkingConfig: { thinkingLevel: 'HIGH', includeThoughts: true } },
+  },
+  'calls-without-ids': {
+    contents: [
+      { role: 'user', parts: [{ text: 'weather' }] },
+      {
+        role: 'model',
+        parts: [
+          { functionCall: { name: 'weather', args: { city: 'Ghent' } } },
+          { functionCall: { name: 'time' } },
+          { functionCall: { name: 'weather', args: { city: 'Bruges' } } },
+        ],
+      },
+      {
+        role: 'user',
+        parts: [
+          { functionResponse: { name: 'time', response: { hour: 7 } } },
+          { functionResponse: { name: 'weather', response: { output: 'rain in Ghent' } } },
+          { functionResponse: { name: 'weather', response: { output: 'sun in Bruges' } } },
+        ],
+      },
+    ],
+  },
+  media: {
+    contents: [
+      {
+        parts: [
+          { text: 'what are these?' },
+          { inlineData: { mimeType: 'image/png', data: PNG } },
+          { inlineData: { mimeType: 'application/pdf', data: 'JVBERi0=' } },
+          { fileData: { mimeType: 'image/png', fileUri: 'https://example.com/a.png' } },
+        ],
+      },
+    ],
+  },
+  'json-schema': {
+    contents: [{ parts: [{ text: 'hi' }] }],
+    generationConfig: {
+      responseMimeType: 'application/json',
+      responseSchema: {
+        type: 'OBJECT',
+        properties: { n: { type: 'ARRAY', items: { type: 'INTEGER' }, maxItems: '3' } },
+      },
+    },
+  },
+  'hosted-tools': {
+    contents: [{ parts: [{ text: 'hi' }] }],
+    tools: [{ googleSearch: {} }, { functionDeclarations: [{ name: 'look' }] }],
+    toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['look'] } },
+  },
+}
+
 function parse(body: Body) {
   return parseJsonBody(new TextEncoder().encode(JSON.stringify(body)))
 }
@@ -144,8 +244,24 @@ function toAnthropic(value: Body, takesLateSystem = true): object {
   })
 }
 
-function toChat(request: Body): object {
-  const body = anthropicMessages.readRequest({ body: parse(request), url: '/v1/messages', headers: {} })
+function toGemini(value: Body): object {
+  return writeGemini(value, { modelId: 'gemini-3.1-pro', reasons: true, open: () => undefined })
+}
+
+function readMessages(request: Body) {
+  const whole = { model: 'm', max_tokens: 100, ...request }
+  return anthropicMessages.readRequest({ body: parse(whole), url: '/v1/messages', headers: {} })
+}
+
+function readContents(request: Body) {
+  return geminiContent.readRequest({
+    body: parse(request),
+    url: '/v1beta/models/m:generateContent',
+    headers: {},
+  })
+}
+
+function toChat(body: JsonBody): object {
   const { changes, dropped } = narrowChat(body.value, {
     reasons: true,
     takesCacheMarks: false,
@@ -180,7 +296,7 @@ describe('a chat as a request of the Messages API', () => {
 
 describe('a request of the Messages API as a chat', () => {
   test.each(Object.entries(MESSAGES))('%s', async (name, request) => {
-    await expect(written(toChat({ model: 'm', max_tokens: 100, ...request }))).toMatchFileSnapshot(
+    await expect(written(toChat(readMessages(request)))).toMatchFileSnapshot(
       golden(`anthropic-to-chat/${name}.json`),
     )
   })
@@ -194,6 +310,46 @@ describe('a request of the Messages API as a chat', () => {
       { messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'file', file_id: 'f' } }] }] },
     ],
   ])('%s is refused by its name', (name, fields) => {
-    expect(() => toChat({ model: 'm', max_tokens: 100, messages: [hi], ...fields })).toThrow(name)
+    expect(() => toChat(readMessages({ messages: [hi], ...fields }))).toThrow(name)
+  })
+})
+
+describe('a chat as a request of Gemini’s API', () => {
+  test.each(Object.entries(CHATS))('%s', async (name, chat) => {
+    const { messages } = chat
+    const isFetched = JSON.stringify(messages).includes('https:')
+    if (isFetched) expect(() => toGemini(chat)).toThrow('images by their address')
+    else await expect(written(toGemini(chat))).toMatchFileSnapshot(golden(`chat-to-gemini/${name}.json`))
+  })
+})
+
+describe('a request of Gemini’s API as a chat', () => {
+  test.each(Object.entries(CONTENTS))('%s', async (name, request) => {
+    await expect(written(toChat(readContents(request)))).toMatchFileSnapshot(
+      golden(`gemini-to-chat/${name}.json`),
+    )
+  })
+
+  test.each([
+    ['cachedContent', { cachedContent: 'cachedContents/x' }],
+    ['generationConfig.responseModalities', { generationConfig: { responseModalities: ['IMAGE'] } }],
+    ['fileData', { contents: [{ parts: [{ fileData: { fileUri: 'https://www.youtube.com/watch?v=x' } }] }] }],
+  ])('%s is refused by its name', (name, fields) => {
+    const contents = [{ parts: [{ text: 'hi' }] }]
+    expect(() => toChat(readContents({ contents, ...fields }))).toThrow(name)
+  })
+})
+
+describe('between the dialects of Anthropic and Google', () => {
+  test.each(Object.entries(MESSAGES))('the Messages request %s at Google', async (name, request) => {
+    await expect(written(toGemini(readMessages(request).value))).toMatchFileSnapshot(
+      golden(`anthropic-to-gemini/${name}.json`),
+    )
+  })
+
+  test.each(Object.entries(CONTENTS))('the Gemini request %s at Anthropic', async (name, request) => {
+    await expect(written(toAnthropic(readContents(request).value))).toMatchFileSnapshot(
+      golden(`gemini-to-anthropic/${name}.json`),
+    )
   })
 })

@@ -180,3 +180,33 @@ test.each(SPENT)(
     if (low !== undefined) expect(entry.costLow).toBe($(low))
   },
 )
+
+const countsOf = (prompt: unknown, completion: unknown, total: unknown) => ({
+  prompt_tokens: prompt,
+  completion_tokens: completion,
+  total_tokens: total,
+})
+
+test.each([
+  ['counts that are texts', [finishChunk(), usageChunk(countsOf('1000', '200', '1200'))]],
+  [
+    'zeros after the counts',
+    [finishChunk(), usageChunk(countsOf(1000, 200, 1200)), usageChunk(countsOf(0, 0, 0))],
+  ],
+  [
+    'the prompt first and the completion last',
+    [usageChunk(countsOf(1000, 0, 1000)), finishChunk(), usageChunk(countsOf(0, 200, 200))],
+  ],
+])('a stream with %s is billed for its prompt and its completion', async (_case, chunks) => {
+  await using broker = await startBrokerWithProviders([{ script: [sse(chatChunk('ok'), ...chunks, done)] }])
+  await broker.sendChat({ stream: true })
+  expect(await broker.entry()).toMatchObject({ countSource: 'reported', cost: $(0.0014), costLow: undefined })
+})
+
+test('zeros that follow an early running total do not make it the report of the whole', async () => {
+  const early = { ...chatChunk('a'), usage: countsOf(1000, 1, 1001) }
+  const chunks = [early, chatChunk(' long answer'), finishChunk(), usageChunk(countsOf(0, 0, 0))]
+  await using broker = await startBrokerWithProviders([{ script: [sse(...chunks, done)] }])
+  await broker.sendChat({ stream: true })
+  expect((await broker.entry()).countSource).not.toBe('reported')
+})

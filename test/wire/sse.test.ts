@@ -58,3 +58,11 @@ test('an event above the size limit is refused instead of buffered', () => {
   }
   expect(feedAll).toThrow(EventTooLarge)
 })
+
+test('lines that end in a lone CR are events when their blank lines arrive whole', () => {
+  const payloads: string[] = []
+  const splitter = new EventSplitter((payload) => payloads.push(payload))
+  splitter.feed(new TextEncoder().encode('data: {"a":1}\r\rdata: {"b":2}\r\r'))
+  splitter.feed(new TextEncoder().encode('data: [DONE]\r\r'))
+  expect(payloads).toEqual(['{"a":1}', '{"b":2}', '[DONE]'])
+})

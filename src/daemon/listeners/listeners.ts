@@ -7,6 +7,7 @@ import type { Metrics } from '../../telemetry/metrics.ts'
 import type { InFlight } from '../../inference/admission/in-flight.ts'
 import type { AdminServices, HttpServices, ReplayServices } from '../../inference/services/services.ts'
 import type { Config } from '../../config/config.ts'
+import { trustedProxies } from '../../auth/trusted-proxies.ts'
 import type { BearerVerifier } from '../../auth/verify-bearer.ts'
 import { createHttpServer, type HttpServerOptions } from '../../server/http/http-server.ts'
 import type { CallerRules } from '../../server/http/node/request-types.ts'
@@ -283,7 +284,7 @@ export function optionsFor(
   { config, log, bearerVerifier, metrics }: OptionParts,
 ): HttpServerOptions {
   const onResponse = (status: number): void => metrics.recordResponse(name, status)
-  const callers = { bearerVerifier, proxies: config.proxies, rollsUp: config.rollsUp }
+  const callers = { bearerVerifier, proxies: trustedProxies(config.proxies), rollsUp: config.rollsUp }
   return {
     callers,
     name,

@@ -16,12 +16,30 @@ export interface ResultImage {
 export function resultText(result: CallToolResult | InputRequiredResult, max: number): string {
   if (!('content' in result)) return errorText('the tool asks for further input, which cannot be given here')
   const { content, structuredContent, isError } = result as CallToolResult
-  const text = content.map(blockText).join('\n')
-  const isBlank = text.trim() === ''
-  const whole = isBlank && structuredContent !== undefined ? JSON.stringify(structuredContent) : text
+  const whole = withStructure(content, structuredContent)
   if (isError === true)
     return errorText(whole.trim() === '' ? 'the tool failed and gave no reason' : cut(whole, max))
   return whole.trim() === '' ? 'The tool ran and returned nothing.' : cut(whole, max)
+}
+
+/**
+ * The text of all blocks. Structured content follows it, unless a block holds JSON: servers are to send it as text too
+ * (specification of 2025-06-18, “Structured Content”), but not all do.
+ */
+function withStructure(content: readonly Block[], structured: unknown): string {
+  const text = content.map(blockText).join('\n')
+  if (structured === undefined || content.some(holdsJson)) return text
+  return text.trim() === '' ? JSON.stringify(structured) : `${text}\n${JSON.stringify(structured)}`
+}
+
+function holdsJson(block: Block): boolean {
+  if (block.type !== 'text' || !/^\s*[[{]/.test(block.text)) return false
+  try {
+    JSON.parse(block.text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The pictures of a result, also those in embedded resources. Providers read only these types. */
@@ -73,9 +91,21 @@ export function cut(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max)}\n[cut: ${max} of ${text.length} characters]`
 }
 
+function linkText({
+  name,
+  title,
+  uri,
+  mimeType,
+  description,
+}: Extract<Block, { type: 'resource_link' }>): string {
+  const kind = mimeType === undefined ? '' : ` (${mimeType})`
+  const about = description === undefined ? '' : `: ${description}`
+  return `[${title ?? name}: ${uri}${kind}]${about}`
+}
+
 function blockText(block: Block): string {
   if (block.type === 'text') return block.text
-  if (block.type === 'resource_link') return `[${block.name}: ${block.uri}]`
+  if (block.type === 'resource_link') return linkText(block)
   if (block.type !== 'resource') return `[${block.type} ${block.mimeType}]`
   return 'text' in block.resource ? block.resource.text : `[resource ${block.resource.uri}]`
 }

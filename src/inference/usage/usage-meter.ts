@@ -167,12 +167,14 @@ export class UsageMeter {
     // Some providers repeat a running total in every chunk: the last one counts.
     if (wire === undefined) return false
     const { usage, total, doubt, searches } = readReportedUsage(wire, this.#shape)
+    const charge = chargeOf(wire, value, this.#shape)
+    if (this.#reported !== undefined && usage !== undefined && isEmpty(usage, charge)) return false
     this.#isEstimate = isEstimate
-    this.#reported = isEstimate || usage === undefined ? undefined : this.#withImages(usage)
+    this.#reported = isEstimate || usage === undefined ? undefined : this.#withPrompt(this.#withImages(usage))
     this.#doubt = doubt
     this.#total = isEstimate ? undefined : total
     this.#searches = searches
-    this.#charge = chargeOf(wire, value, this.#shape)
+    this.#charge = charge
     return true
   }
 
@@ -183,6 +185,14 @@ export class UsageMeter {
     if (!isReport) this.#reported = undefined
     // Vectors have no completion, so that the total is the prompt.
     else if (this.#total !== undefined) this.#reported = { ...ZERO_USAGE, prompt: this.#total }
+  }
+
+  /** The prompt may be reported at the start of a stream, and only the completion at its end. */
+  #withPrompt(usage: Usage): Usage {
+    const before = this.#reported
+    if (before === undefined || usage.prompt > 0 || usage.completion === 0) return usage
+    const { prompt, cachedPrompt, cacheWrite, cacheWrite1h, audioPrompt, imagePrompt } = before
+    return { ...usage, prompt, cachedPrompt, cacheWrite, cacheWrite1h, audioPrompt, imagePrompt }
   }
 
   #withImages(usage: Usage): Usage {
@@ -311,6 +321,11 @@ const IN_FLIGHT_TOKENS = 256
 /** The counts in the chunk are an estimate of the upstream broker that sent it. */
 export function isEstimate({ x_aibroker: envelope }: ChatChunk): boolean {
   return isObject(envelope) && envelope['estimated'] === true
+}
+
+/** Zeros at the end of a stream do not take back what was reported before. */
+function isEmpty({ prompt, completion }: Usage, { charged, fee }: ReportedCharge): boolean {
+  return prompt === 0 && completion === 0 && charged === undefined && fee === undefined
 }
 
 function isFilled(text: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client'
+import { repairResult } from './result-repair.ts'
 
 const MAX_PROBLEMS = 20
 const MAX_NAME = 128
@@ -19,7 +20,7 @@ type Item = Readonly<Record<string, unknown>>
 export type ListProblems = Map<string, string[]>
 
 /**
- * Repairs the lists that arrive at `transport` item by item, before the SDK checks them: it refuses a whole list for one odd
+ * Repairs results of tools, and the lists that arrive at `transport` item by item, before the SDK checks them: it refuses a whole list for one odd
  * item, so that one careless definition would hide all tools of its server. Fields that are `null` count as absent, and an item
  * that can't be used is left out and named in `problems`.
  */
@@ -27,9 +28,10 @@ export function repairLists(transport: Transport, problems: ListProblems): void 
   const pending = new Map<string | number, string>()
   const send = transport.send.bind(transport)
   transport.send = (message, options) => {
-    if ('method' in message && 'id' in message && Object.hasOwn(LISTS, message.method)) {
+    if ('method' in message && 'id' in message && isRepaired(message.method)) {
       pending.set(message.id, message.method)
-      if (message.params?.['cursor'] === undefined) problems.set(message.method, [])
+      if (message.method !== TOOL_CALL && message.params?.['cursor'] === undefined)
+        problems.set(message.method, [])
     }
     return send(message, options)
   }
@@ -42,8 +44,15 @@ export function repairLists(transport: Transport, problems: ListProblems): void 
     const method = pending.get(message.id)
     pending.delete(message.id)
     if (method === undefined || !('result' in message)) return message
+    if (method === TOOL_CALL) return { ...message, result: repairResult(message.result) }
     return { ...message, result: repairList(method, message.result, problems.get(method) ?? []) }
   }
+}
+
+const TOOL_CALL = 'tools/call'
+
+function isRepaired(method: string): boolean {
+  return method === TOOL_CALL || Object.hasOwn(LISTS, method)
 }
 
 /** The field of the result of `method` that holds the items. */

@@ -1,3 +1,5 @@
+import { repairedFields, withoutTopCombination } from './schema-repairs.ts'
+
 /** A JSON Schema, as a stranger wrote it. */
 type Schema = Readonly<Record<string, unknown>>
 
@@ -17,12 +19,12 @@ const DROPPED: ReadonlySet<string> = new Set([
 
 /**
  * The schema of a tool's arguments in the form that every provider takes: an object with `properties` at the top, local references
- * written out (a recursive one accepts anything), `nullable` as a type of its own, and no words about the schema itself.
+ * written out (a recursive one accepts anything), `nullable` as a type of its own, no combination at the top, no words about the
+ * schema itself, and repaired where it is no JSON Schema.
  */
 export function modelSchema(schema: unknown): object {
   const written = isObject(schema) ? (new SchemaWriter(schema).write(schema, []) as Schema) : {}
-  const { properties, type: _type, ...rest } = written
-  return { type: 'object', properties: isObject(properties) ? properties : {}, ...rest }
+  return { ...withoutTopCombination(written), type: 'object' }
 }
 
 class SchemaWriter {
@@ -50,7 +52,10 @@ class SchemaWriter {
       .filter(([name]) => !DROPPED.has(name))
       .map(([name, value]) => [name, this.#writeField(name, value, open, depth)] as const)
     const isNullable = fields['nullable'] === true && typeof fields['type'] === 'string'
-    return { ...Object.fromEntries(entries), ...(isNullable && { type: [fields['type'], 'null'] }) }
+    return repairedFields({
+      ...Object.fromEntries(entries),
+      ...(isNullable && { type: [fields['type'], 'null'] }),
+    })
   }
 
   /** The names below `properties` are those of arguments, even `$ref`; examples and constants are no schemas. */

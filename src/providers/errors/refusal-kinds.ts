@@ -39,11 +39,16 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'max_tokens_exceeded', // OpenRouter
       'token_limit_exceeded',
       'tokens_limit_reached', // GitHub Models, with 413
+      'model_max_prompt_tokens_exceeded', // GitHub Copilot
+      'request_too_large', // Anthropic, with 413, of bytes: https://docs.claude.com/en/api/errors, read 2026-12
+      '1261', // Z.AI
     ],
     pattern: new RegExp(
       [
         'maximum context length', // OpenAI, OpenRouter, vLLM, DeepSeek, Mistral
-        'prompt (is )?too long', // Anthropic, Z.AI
+        'prompt (is )?too long', // Anthropic
+        'prompt exceeds max(imum)? length', // Z.AI
+        'exceed context limit', // Anthropic, of the prompt and max_tokens together
         'input is too long', // Bedrock
         'exceeds? the (maximum number of tokens|available context size|context window)', // Gemini, llama.cpp
         'maximum prompt length is', // xAI
@@ -55,6 +60,15 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
         'exceeded this model context window', // Cloudflare, with 413
         'inputs` tokens \\+ `max_new_tokens` must be', // Together, with 422
         'allowed tokens per submitted batch', // Voyage
+        // SGLang, vLLM: https://github.com/BerriAI/litellm/issues/10793, https://github.com/NVIDIA-NeMo/Switchyard/pull/426
+        "is longer than the (model's context length|maximum model length)",
+        'exceeds? the (maximum allowed (input )?length|context length|limit of \\d+$)', // SGLang, Ollama, GitHub Copilot
+        "model's context length is only", // vLLM
+        // LM Studio: https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/237
+        'loaded with context length of only',
+        'greater than the context length',
+        'inputs` must have less than \\d+ tokens', // Text Generation Inference
+        'exceed(s|ed)? (the )?(configured limit of \\d+ tokens|max message tokens)', // OpenAI, Volcengine
       ].join('|'),
       'i',
     ),
@@ -68,6 +82,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'DataInspectionFailed',
       'PROHIBITED_CONTENT', // Gemini
       'moderation_blocked',
+      'base_resp 1026', // MiniMax, of the prompt
+      'base_resp 1027', // MiniMax, of the response
     ],
     pattern: new RegExp(
       [
@@ -93,11 +109,19 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'insufficient_balance', // MiniMax, DeepSeek
       'billing_error', // Anthropic
       'INSUFFICIENT_CREDITS',
-      '1113', // Z.AI, with 429: https://docs.z.ai/api-reference/api-code
+      'insufficient_balance_error', // MiniMax: https://github.com/modelscope/modelscope/issues/1691
+      'insufficient_user_quota', // new-api
+      'AccountOverdueError', // Volcengine
+      'base_resp 1008', // MiniMax: https://platform.minimax.io/docs/api-reference/errorcode, read 2026-12
+      '1113', // Z.AI, with 429: https://docs.z.ai/api-reference/api-code, read 2026-12
     ],
     pattern: new RegExp(
       [
         'credit balance is too low', // Anthropic, with 400
+        // Anthropic, with 400, when the limit that the account's owner has set is reached: https://github.com/laravel/ai/pull/864
+        'reached your specified (api|workspace api) usage limits',
+        'account has an overdue balance', // Volcengine
+        'enable billing on (your |the )?project', // Gemini, with 400
         'billing hard limit', // OpenAI
         'account (\\S+ )?is (not active|in arrears|suspended|overdue)', // OpenAI, Alibaba, Moonshot, Fireworks (with 412)
         'account is in good standing', // Alibaba
@@ -118,11 +142,15 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'API_KEY_EXPIRED',
       'InvalidApiKey', // Alibaba
       'invalid_authentication_error', // Moonshot
+      'ExpiredTokenException', // Amazon
+      'base_resp 1004', // MiniMax
     ],
     pattern: new RegExp(
       [
         '(incorrect|invalid|wrong|expired|revoked) (api|access)[ -]?key', // OpenAI, xAI (with 400), Mistral
         'api[ -]?key (is |was |has been )?(not valid|invalid|incorrect|expired|revoked|disabled)', // Gemini
+        "(didn't|did not) provide an api key", // OpenAI
+        'security token included in the request is (expired|invalid)', // Amazon
       ].join('|'),
       'i',
     ),
@@ -138,6 +166,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
     pattern: new RegExp(
       [
         'user location is not supported', // Gemini, with 400
+        '(organization|workspace|account|project) has been disabled', // Anthropic, with 400
+        'is not allowed for this account', // Bedrock, with 400: https://github.com/theopenco/llmgateway/pull/4012
         'organization must be verified', // OpenAI, with 400
         'country, region, or territory not supported', // OpenAI
       ].join('|'),
@@ -163,6 +193,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'Throttling.AllocationQuota',
       'Throttling.BurstRate',
       'too_many_requests',
+      'base_resp 1002', // MiniMax
+      'base_resp 1039', // MiniMax, of tokens
     ],
     pattern:
       /\brate limit(ed)? (exceeded|reached)|too many requests|(tokens|requests) per (minute|day|second)/i,
@@ -178,13 +210,22 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'model_not_supported', // Hugging Face, with 400
       'DeploymentNotFound', // Azure
       'unknown_model', // GitHub Models, with 400
+      'unavailable_model', // GitHub Models, with 400
+      'OperationNotSupported', // Azure, with 400
+      '1211', // Z.AI, with 400
     ],
     pattern: new RegExp(
       [
         'model[^.]{0,80} (does not exist|has been (decommissioned|deprecated|retired|removed)|is no longer (supported|available|served))',
         'model not exist', // DeepSeek, with 400
         'model[^.]{0,80} (is|was) not (found|available|supported)( |$|\\.|,)', // Gemini, Hugging Face
-        '(not a valid|unknown|unsupported|invalid) model( id| name)?\\b', // OpenRouter, GitHub Models, Mistral
+        '(not a valid|unknown|unsupported|unavailable|invalid) model( id| name)?\\b', // OpenRouter, GitHub Models, Mistral
+        // Bedrock, with 400: https://github.com/gethouston/houston/pull/1381
+        'model identifier is invalid',
+        'on-demand throughput isn.t supported',
+        'reached the end of its life',
+        "does not support the '?/v1/[a-z/]+'? api", // https://github.com/mnfst/llm-gateway/issues/2657
+        'does not work with the specified model', // Azure
       ].join('|'),
       'i',
     ),
@@ -217,7 +258,12 @@ export function refusalOf(
   return REFUSAL_KINDS.find(
     ({ reason, names: known, pattern }) =>
       (!isExact || reason === 'no-credit') &&
-      (names.some((name) => typeof name === 'string' && known.includes(name)) ||
+      (names.some((name) => isName(name) && known.includes(String(name))) ||
         (!isExact && message !== undefined && pattern.test(message))),
   )
+}
+
+/** Some vendors have numbers for names. */
+function isName(name: unknown): name is string | number {
+  return typeof name === 'string' || typeof name === 'number'
 }

@@ -100,12 +100,21 @@ interface ErrorContent {
 /** The fields of an error that any vendor is known to use. */
 interface ErrorFields {
   readonly message?: unknown
+  /** Amazon's name for `message`. */
+  readonly Message?: unknown
+  /** Z.AI's, SiliconFlow's and others' name for `message`. */
+  readonly msg?: unknown
+  readonly error_msg?: unknown
   readonly code?: unknown
   readonly type?: unknown
   /** Google's: a name such as `RESOURCE_EXHAUSTED`. */
   readonly status?: unknown
   readonly details?: unknown
   readonly detail?: unknown
+  /** NVIDIA's, in the form of RFC 9457. */
+  readonly title?: unknown
+  /** MiniMax's, in a 200: https://github.com/adrianlyjak/obsidian-aloud-tts/pull/114 */
+  readonly base_resp?: { readonly status_code?: unknown; readonly status_msg?: unknown } | null
   readonly metadata?: {
     readonly error_type?: unknown
     readonly may_cost?: unknown
@@ -115,11 +124,7 @@ interface ErrorFields {
 }
 
 interface ErrorBody extends ErrorFields {
-  readonly error?: ErrorFields | string | null
-  /** Amazon's name for `message`. */
-  readonly Message?: unknown
-  /** NVIDIA's, in the form of RFC 9457. */
-  readonly title?: unknown
+  readonly error?: ErrorBody | string | null
   /** Cloudflare's list. */
   readonly errors?: unknown
 }
@@ -128,7 +133,7 @@ function isFields(value: unknown): value is ErrorFields {
   return typeof value === 'object' && value !== null
 }
 
-function firstOf(list: unknown): ErrorFields | undefined {
+function firstOf(list: unknown): ErrorBody | undefined {
   const first: unknown = Array.isArray(list) ? list[0] : undefined
   return isFields(first) ? first : undefined
 }
@@ -139,29 +144,50 @@ function errorContent(raw: string): ErrorContent {
   if (typeof object !== 'object' || object === null)
     return { names: [], message: typeof object === 'string' ? object : plainText(raw) }
   const error = isFields(object.error) ? object.error : firstOf(object.errors)
-  const messages = [
-    error?.message ?? object.error,
-    object.message,
-    object.Message,
-    object.detail,
-    detailText(object.detail),
-    object.title,
-  ]
-  return {
+  const message = messageIn(error) ?? (typeof object.error === 'string' ? object.error : messageIn(object))
+  const content: ErrorContent = {
     names: [
-      error?.code,
-      error?.type,
+      ...namesIn(error),
       error?.status,
       error?.metadata?.error_type,
       ...reasonsIn(error?.details),
-      object.code,
-      object.type,
+      ...namesIn(object),
     ],
-    message: messages.find((text): text is string => typeof text === 'string' && text !== ''),
+    message,
     mayBill: error?.metadata?.may_cost === true ? true : undefined,
     attempts: countOf(error?.metadata?.attempts),
     isOverLease: error?.metadata?.budget === 'lease' ? true : undefined,
   }
+  const inner = innerContent(message)
+  if (inner === undefined) return content
+  return { ...content, message: inner.message, names: [...inner.names, ...content.names] }
+}
+
+function namesIn(fields: ErrorFields | undefined): unknown[] {
+  const status = fields?.base_resp?.status_code
+  return [fields?.code, fields?.type, typeof status === 'number' ? `base_resp ${status}` : undefined]
+}
+
+function messageIn(fields: ErrorBody | undefined): string | undefined {
+  const texts = [
+    fields?.message,
+    fields?.Message,
+    fields?.detail,
+    detailText(fields?.detail),
+    fields?.title,
+    fields?.msg,
+    fields?.error_msg,
+    fields?.base_resp?.status_msg,
+    firstOf(fields?.errors)?.message,
+  ]
+  return texts.find((text): text is string => typeof text === 'string' && text !== '')
+}
+
+/** The error of a provider behind a gateway, as JSON in the gateway's own message. */
+function innerContent(message: unknown): ErrorContent | undefined {
+  if (typeof message !== 'string' || !/^\s*[[{]/.test(message)) return undefined
+  const content = errorContent(message)
+  return content.message === undefined ? undefined : content
 }
 
 function countOf(value: unknown): number | undefined {
@@ -182,6 +208,11 @@ function detailText(detail: unknown): string | undefined {
   return typeof first?.msg === 'string' ? first.msg : undefined
 }
 
+/** The words of a body that should have been a response; `undefined` when it has none. */
+export function errorWords(raw: string): string | undefined {
+  return errorContent(raw).message
+}
+
 const MAX_PLAIN_TEXT = 300
 
 /** The words of a body that is not JSON; of HTML its text, title first. */
@@ -192,7 +223,12 @@ function plainText(raw: string): string | undefined {
     .replace(/<[^<>]*>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
-  return text === '' || text.startsWith('{') ? undefined : text.slice(0, MAX_PLAIN_TEXT)
+  return text === '' || text.startsWith('{') || isBinary(text) ? undefined : text.slice(0, MAX_PLAIN_TEXT)
+}
+
+/** Compressed bytes, as of a body whose encoding a proxy does not name. */
+function isBinary(text: string): boolean {
+  return text.includes('\uFFFD') || text.includes('\u0000')
 }
 
 function parsed(raw: string): unknown {

@@ -32,22 +32,30 @@ export interface UpstreamHandler {
 /** The response headers that are read here. A client may leave out all others. */
 export const READ_HEADERS = ['content-type', 'content-encoding', 'retry-after', 'date'] as const
 
+/** The limits that providers name in the headers of a failure: what remains of each, and when it is whole again. */
+export const RATE_LIMITS = [
+  ...(['requests', 'tokens', 'requests-minute', 'requests-day', 'tokens-minute', 'tokens-day'] as const).map(
+    (limit) =>
+      ({ remaining: `x-ratelimit-remaining-${limit}`, reset: `x-ratelimit-reset-${limit}` }) as const,
+  ),
+  ...(['requests', 'tokens', 'input-tokens', 'output-tokens'] as const).map(
+    (limit) =>
+      ({
+        remaining: `anthropic-ratelimit-${limit}-remaining`,
+        reset: `anthropic-ratelimit-${limit}-reset`,
+      }) as const,
+  ),
+  ...(['x-ratelimit', 'ratelimit', 'ratelimitbysize'] as const).map(
+    (prefix) => ({ remaining: `${prefix}-remaining`, reset: `${prefix}-reset` }) as const,
+  ),
+]
+
 /** Read in failures alone: when the provider wants the next request (see errors/retry-after.ts). */
 export const LIMIT_HEADERS = [
-  'retry-after-ms',
-  'x-ratelimit-remaining-requests',
-  'x-ratelimit-remaining-tokens',
-  'x-ratelimit-reset-requests',
-  'x-ratelimit-reset-tokens',
-  'anthropic-ratelimit-requests-remaining',
-  'anthropic-ratelimit-tokens-remaining',
-  'anthropic-ratelimit-input-tokens-remaining',
-  'anthropic-ratelimit-output-tokens-remaining',
-  'anthropic-ratelimit-requests-reset',
-  'anthropic-ratelimit-tokens-reset',
-  'anthropic-ratelimit-input-tokens-reset',
-  'anthropic-ratelimit-output-tokens-reset',
-] as const
+  'retry-after-ms' as const,
+  'ratelimit' as const,
+  ...RATE_LIMITS.flatMap(({ remaining, reset }) => [remaining, reset]),
+]
 
 type HeaderName = (typeof READ_HEADERS)[number] | (typeof LIMIT_HEADERS)[number]
 

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
 import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
+import { geminiContent } from '../../dialects/gemini/gemini.ts'
 import type { ClientDialect } from '../../dialects/client-dialect.ts'
+import { openAiResponses } from '../../dialects/responses/responses.ts'
 import { countRefusal } from '../../inference/admission/refusal-counter.ts'
 import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
@@ -15,6 +17,7 @@ import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
 import { postCountTokens } from './dialects/count-tokens.ts'
 import { postDialectChat } from './dialects/dialect-chat.ts'
+import { postGeminiMethod } from './dialects/gemini-methods.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader } from './inference/respond.ts'
 import type { BodyReader, InferenceRouteParts } from './inference/route-parts.ts'
@@ -78,9 +81,12 @@ interface InferenceRoute extends RoutePlan {
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
 
-/** A route for chats in another dialect. */
-function dialectRoute(dialect: ClientDialect, plan: RoutePlan): InferenceRoute {
-  return { method: 'POST', ...plan, shape: dialectShape(dialect), infer: postDialectChat(dialect) }
+/** A route for chats in another dialect; `infer` where the path has more than chats. */
+function dialectRoute(
+  dialect: ClientDialect,
+  plan: RoutePlan & { readonly infer?: InferenceRouteHandler },
+): InferenceRoute {
+  return { method: 'POST', infer: postDialectChat(dialect), ...plan, shape: dialectShape(dialect) }
 }
 
 /** The routes below `/v1` and `/api/v1` that call a model. */
@@ -154,6 +160,18 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
   dialectRoute(anthropicMessages, {
     path: '/messages',
     summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
+  }),
+  dialectRoute(geminiContent, {
+    path: '/models/*',
+    shown: '/models/{model}:{method}',
+    infer: postGeminiMethod,
+    summary:
+      'Google’s `generateContent`, `streamGenerateContent`, `countTokens`, `embedContent` and `batchEmbedContents`',
+    query: ['alt'],
+  }),
+  dialectRoute(openAiResponses, {
+    path: '/responses',
+    summary: 'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events',
   }),
 ]
 
@@ -309,12 +327,16 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
 export interface RestPrefix {
   readonly path: string
   readonly shape: ApiShape
+  /** What the paths of its routes begin with; it has all routes without it. */
+  readonly only?: string | undefined
 }
 
 /** Base paths on `rest.sock` and TCP. */
 export const REST_PREFIXES: readonly RestPrefix[] = [
   { path: '/v1', shape: OPENAI },
   { path: '/api/v1', shape: OPENROUTER },
+  // What Google's clients call; of their paths below `/v1` the headers or the method tell.
+  { path: '/v1beta', shape: dialectShape(geminiContent), only: '/models' },
 ]
 /** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES: readonly RestPrefix[] = [...REST_PREFIXES, { path: '', shape: OPENAI }]
@@ -341,7 +363,7 @@ export function addInferenceRoutes(
   const onRefused = (request: HttpRequest, refusal: unknown): void =>
     countRefusal(services.refusals, authenticate(request), refusal)
   for (const prefix of prefixes)
-    for (const { path, infer, acceptsForms, shape = prefix.shape } of INFERENCE_ROUTES) {
+    for (const { path, infer, acceptsForms, shape = prefix.shape } of routesBelow(prefix, INFERENCE_ROUTES)) {
       const handle = wrap((request, reply) => infer(request, reply, { ...parts, shape }))
       const { renderError } = shape
       addInferenceRoute(server, prefix.path + path, {
@@ -379,6 +401,14 @@ export function addAccountAndModelRoutes(
     })
   }
   for (const route of ROOT_ROUTES) add(route, route.path, OPENROUTER)
-  for (const { path, shape } of prefixes)
-    for (const route of ACCOUNT_AND_MODEL_ROUTES) add(route, path + route.path, shape)
+  for (const prefix of prefixes)
+    for (const route of routesBelow(prefix, ACCOUNT_AND_MODEL_ROUTES))
+      add(route, prefix.path + route.path, prefix.shape)
+}
+
+function routesBelow<Route extends RoutePlan>(
+  { only = '' }: RestPrefix,
+  routes: readonly Route[],
+): readonly Route[] {
+  return routes.filter(({ path }) => path.startsWith(only))
 }

@@ -4,7 +4,12 @@ import type { ChatChunk } from './chat.ts'
 
 /** More tokens than any model reads or writes, and few enough for the ledger at any price. */
 const MAX_TOKENS = 1_000_000_000
-const count = z.int().min(0).max(MAX_TOKENS).nullish()
+/** Some gateways send counts as texts. */
+const digits = z
+  .string()
+  .regex(/^\d{1,10}$/)
+  .transform(Number)
+const count = z.union([z.int(), digits]).pipe(z.int().min(0).max(MAX_TOKENS)).nullish()
 
 /** An invalid detail is ignored and does not invalidate the counts. */
 const part = count.catch(undefined)

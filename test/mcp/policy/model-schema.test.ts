@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { modelDescription, modelSchema } from '../../../src/mcp/policy/model-schema.ts'
 
+const object = (properties: object) => ({ type: 'object', properties })
+
 describe('the schema of a tool as every provider takes it', () => {
   test.each([
     ['no schema', undefined, { type: 'object', properties: {} }],
@@ -58,6 +60,66 @@ describe('the schema of a tool as every provider takes it', () => {
       'literals that look like schemas',
       { type: 'object', properties: { a: { default: { $ref: 'x' }, enum: [{ nullable: true }] } } },
       { type: 'object', properties: { a: { default: { $ref: 'x' }, enum: [{ nullable: true }] } } },
+    ],
+    [
+      'types by another name',
+      object({
+        a: { type: 'int' },
+        b: { type: 'STRING' },
+        c: { type: ['str', 'null'] },
+        d: { type: 'any' },
+        e: { type: null },
+      }),
+      object({
+        a: { type: 'integer' },
+        b: { type: 'string' },
+        c: { type: ['string', 'null'] },
+        d: {},
+        e: {},
+      }),
+    ],
+    [
+      'arrays without items, and with a list of them',
+      object({
+        a: { type: 'array' },
+        b: { type: ['array', 'null'] },
+        c: { items: [{ type: 'str' }, { type: 'int' }] },
+      }),
+      object({
+        a: { type: 'array', items: {} },
+        b: { type: ['array', 'null'], items: {} },
+        c: { items: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
+      }),
+    ],
+    [
+      'an empty enum, a boolean bound, and properties that are true or false',
+      object({ a: { enum: [] }, b: { minimum: 1, exclusiveMinimum: true }, c: true, d: false }),
+      object({ a: {}, b: { minimum: 1 }, c: {} }),
+    ],
+    [
+      'required names without a property, and a property that is required',
+      { ...object({ a: { type: 'string', required: true } }), required: ['a', 'ghost', 'a', 1] },
+      { ...object({ a: { type: 'string' } }), required: ['a'] },
+    ],
+    [
+      'a choice at its top',
+      { ...object({ a: {}, b: {} }), required: ['a'], anyOf: [{ required: ['a'] }, { required: ['b'] }] },
+      { ...object({ a: {}, b: {} }), required: ['a'] },
+    ],
+    [
+      'objects to choose from',
+      {
+        oneOf: [
+          { ...object({ a: {}, kind: {} }), required: ['a', 'kind'] },
+          { ...object({ b: {}, kind: {} }), required: ['kind'] },
+        ],
+      },
+      { ...object({ a: {}, b: {}, kind: {} }), required: ['kind'] },
+    ],
+    [
+      'parts that all hold',
+      { required: ['b'], allOf: [{ ...object({ a: {} }), required: ['a'] }, object({ b: {} })] },
+      { ...object({ a: {}, b: {} }), required: ['b', 'a'] },
     ],
   ])('for %s', (_case, schema, expected) => {
     expect(modelSchema(schema)).toEqual(expected)

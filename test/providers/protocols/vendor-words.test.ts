@@ -294,3 +294,28 @@ test('a provider without rules gets the caller’s bytes', () => {
   expect(text).toBe(JSON.stringify({ model: 'm', messages: fields.messages, top_k: 3, tools: fields.tools }))
   expect(leftOut).toEqual([])
 })
+
+describe('a response_format with a schema', () => {
+  const format = { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object' } } }
+
+  test.each([
+    ['becomes json_object', 'Answer in JSON.', { type: 'json_object' }],
+    ['is left out where no message speaks of JSON', 'Answer.', undefined],
+  ])('%s for DeepSeek, and is named as left out', (_case, content, expected) => {
+    const fields = { messages: [{ role: 'user', content }], response_format: format }
+    const { sent, leftOut } = prepare('deepseek', 'deepseek-v4-pro', fields)
+    expect(sent['response_format']).toEqual(expected)
+    expect(leftOut).toContain('response_format.json_schema')
+  })
+})
+
+test.each<[RequestRulesName]>([['groq'], ['gemini'], ['mistral'], ['open-models']])(
+  'a call without arguments in the history has an empty object of them for %s',
+  (vendor) => {
+    const call = { id: 'abcdefghi', type: 'function', function: { name: 'f', arguments: '' } }
+    const messages = [user, { role: 'assistant', content: null, tool_calls: [call] }]
+    const { sent } = prepare(vendor, 'x', { messages })
+    const [, assistant] = sent['messages'] as readonly { readonly tool_calls?: readonly (typeof call)[] }[]
+    expect(assistant?.tool_calls?.[0]?.function.arguments).toBe('{}')
+  },
+)

@@ -12,6 +12,13 @@ const PLACED = new Set(['temperature', 'top_p', 'top_k', 'stop', 'tools', 'tool_
 /** For a model without a stated maximum: any model of the last years can write as much. */
 const UNKNOWN_MAXIMUM = 8192
 const MAX_TEMPERATURE = 1
+/** Models that refuse all but the defaults of the sampling fields (`@anthropic-ai/sdk` 1.14, read 2026-11). */
+const REFUSES_SAMPLING = /claude-(opus-4-[7-9]|[a-z]+-[5-9])/
+const DEFAULT_SAMPLING: Readonly<Record<string, (value: number) => boolean>> = {
+  temperature: (value) => value === MAX_TEMPERATURE,
+  top_p: (value) => value >= 0.99,
+  top_k: () => false,
+}
 
 /** A chat as a request of the Messages API. Throws `not-carried` naming what would be lost. */
 export function writeRequest(
@@ -30,7 +37,7 @@ export function writeRequest(
     ...(system === undefined ? {} : { system }),
     messages,
     ...stopOf(value['stop']),
-    ...sampling(value, carried),
+    ...sampling(value, facts, carried),
     ...writeTools(value['tools'], carried),
     ...writeToolChoice(value),
     ...(value['cache_control'] === undefined ? {} : { cache_control: value['cache_control'] }),
@@ -53,7 +60,7 @@ function stopOf(stop: unknown): Fields {
   return Array.isArray(stop) ? { stop_sequences: stop } : {}
 }
 
-function sampling(value: Fields, carried: CarriedFields): Fields {
+function sampling(value: Fields, { modelId }: RequestOutFacts, carried: CarriedFields): Fields {
   const fields: Record<string, unknown> = {}
   for (const name of ['temperature', 'top_p', 'top_k'])
     if (typeof value[name] === 'number') fields[name] = value[name]
@@ -61,5 +68,14 @@ function sampling(value: Fields, carried: CarriedFields): Fields {
     carried.note('dropped', 'temperature above 1')
     fields['temperature'] = MAX_TEMPERATURE
   }
-  return fields
+  return REFUSES_SAMPLING.test(modelId) ? withoutSampling(fields, carried) : fields
+}
+
+function withoutSampling(fields: Fields, carried: CarriedFields): Fields {
+  const kept = Object.entries(fields).filter(([name, value]) => {
+    const isDefault = DEFAULT_SAMPLING[name]?.(Number(value)) === true
+    if (!isDefault) carried.note('dropped', name)
+    return isDefault
+  })
+  return Object.fromEntries(kept)
 }

@@ -123,9 +123,9 @@ function payloadIn(
   owner: Readonly<Record<string, unknown>>,
 ): Payload | undefined {
   const format = typeof owner['format'] === 'string' ? owner['format'] : undefined
-  if (value.startsWith('data:')) {
+  if (/^data:/i.test(value.slice(0, 5))) {
     const comma = value.indexOf(',')
-    const mediaType = /^data:([^;,]*)/.exec(value.slice(0, 100))?.[1]
+    const mediaType = /^data:([^;,]*)/i.exec(value.slice(0, 100))?.[1]?.toLowerCase()
     return { length: value.length - comma - 1, mediaType, format: format ?? mediaType?.split('/')[1] }
   }
   const isLink = /^[a-z][a-z0-9+.-]*:\/\//i.test(value.slice(0, 30))

@@ -3,16 +3,13 @@ import type { ProviderDefinition } from '../../provider.ts'
 export const gemini: ProviderDefinition = {
   id: 'gemini',
   displayName: 'Google Gemini',
-  baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+  baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
+  protocol: 'gemini',
   needsKey: true,
   abortStopsBilling: false,
-  quirks: {
-    prefixMarker: 'none',
-    usageShape: { surplus: 'completion' },
-  },
+  quirks: { prefixMarker: 'none' },
   sources: {
-    baseUrl: ['https://ai.google.dev/gemini-api/docs/openai', 'unread'],
+    baseUrl: ['https://ai.google.dev/gemini-api/docs/text-generation', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    usageShape: ['https://ai.google.dev/api/generate-content#UsageMetadata', 'unread'],
   },
 }

@@ -4,7 +4,7 @@ import { StreamReader, type ChunkHandler } from './stream-reader.ts'
 
 /** Whether a body is server-sent events, whatever its content type says. JSON starts with a brace or a bracket. */
 export function looksLikeEvents(text: string): boolean {
-  return /^[\s\uFEFF]*(data|event|id|retry)?:/.test(text)
+  return /^[\s\uFEFF]*(data|event|id|retry|error)?:/.test(text)
 }
 
 type ReadParts = Pick<ChunkHandler, 'provider' | 'choices'>

@@ -238,7 +238,11 @@ function replaceSchemas(
   const { tools, response_format: format } = body.value
   if (Array.isArray(tools))
     replace('tools', changeTools(tools, rules, changes.leftOut), removesMarks, body, changes)
-  replace('response_format', changeResponseFormat(format, rules, changes.leftOut), false, body, changes)
+  const theirs = changeResponseFormat(format, rules, {
+    messages: body.value['messages'],
+    leftOut: changes.leftOut,
+  })
+  replace('response_format', theirs, false, body, changes)
 }
 
 /** Writes a field again if its value is another, or has marks to remove. */

@@ -87,9 +87,15 @@ function changeCall(call: Fields, rules: MessageRules): Fields {
   const id = callId(call['id'], rules)
   if (id !== call['id']) changes['id'] = id
   const { function: called } = call
-  if (isObject(called) && isObject(called['arguments']))
-    changes['function'] = { ...called, arguments: JSON.stringify(called['arguments']) }
+  const text = isObject(called) ? argumentsText(called['arguments']) : undefined
+  if (text !== undefined) changes['function'] = { ...(called as Fields), arguments: text }
   return withChanges(call, changes)
+}
+
+/** The text of arguments that are none: of an object, and of an empty text, which many chat templates fail to parse. */
+function argumentsText(given: unknown): string | undefined {
+  if (isObject(given)) return JSON.stringify(given)
+  return given === '' || given === null ? '{}' : undefined
 }
 
 function changeToolResult(
@@ -184,7 +190,7 @@ export function linkedImage(messages: readonly unknown[]): string | undefined {
     for (const part of Array.isArray(content) ? (content as readonly unknown[]) : []) {
       const image = isObject(part) ? part['image_url'] : undefined
       const url = isObject(image) ? image['url'] : image
-      if (typeof url === 'string' && !url.startsWith('data:')) return url
+      if (typeof url === 'string' && !/^data:/i.test(url)) return url
     }
   }
   return undefined

@@ -24,12 +24,25 @@ function changeTool(tool: Fields, rules: SchemaRules, leftOut: Set<string>): Fie
   return { ...tool, function: { ...defined, parameters: schema, ...(dropsStrict && { strict: undefined }) } }
 }
 
-/** A `response_format` whose schema has only what a vendor takes. */
-export function changeResponseFormat(format: unknown, rules: SchemaRules, leftOut: Set<string>): unknown {
+/** The request that a `response_format` belongs to. */
+interface FormatContext {
+  readonly messages: unknown
+  readonly leftOut: Set<string>
+}
+
+/** A `response_format` that a vendor takes; `undefined` for none. */
+export function changeResponseFormat(format: unknown, rules: SchemaRules, context: FormatContext): unknown {
   if (!isObject(format) || !isObject(format['json_schema'])) return format
+  if (rules.refusesSchemaFormat === true) return withoutSchema(context)
   const given = format['json_schema']
-  const schema = changeSchema(given['schema'], rules, leftOut)
+  const schema = changeSchema(given['schema'], rules, context.leftOut)
   return schema === given['schema'] ? format : { ...format, json_schema: { ...given, schema } }
+}
+
+/** Vendors take `json_object` only when a message speaks of JSON. */
+function withoutSchema({ messages, leftOut }: FormatContext): unknown {
+  leftOut.add('response_format.json_schema')
+  return /json/i.test(JSON.stringify(messages)) ? { type: 'json_object' } : undefined
 }
 
 /** Members of a schema whose values are schemas by name: their names are no keywords. */

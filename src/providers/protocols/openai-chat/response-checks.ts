@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
 import { parseObject } from '../../../wire/openai/parse-object.ts'
-import { errorOfObject } from '../../errors/upstream-errors.ts'
+import { errorOfObject, errorWords } from '../../errors/upstream-errors.ts'
 import { finishReasonOf, isFinishReason } from '../../finish-reasons.ts'
 import type { ProviderRequest } from '../../provider.ts'
 
@@ -25,18 +25,27 @@ export function parseResponse(
   { provider, list, choices }: ExpectedResponse,
 ): ChatChunk | BrokerError {
   const response = parseObject(body)
-  if (response === undefined)
-    return invalid(
-      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
-      provider,
-      body,
-    )
+  if (response === undefined) {
+    const listed = errorInList(body)
+    return listed === undefined ? notJson(body, contentType, provider) : errorOfObject(provider, listed)
+  }
   const error = errorInside(response)
   if (error !== undefined) return errorOfObject(provider, error)
   const items = list === undefined ? undefined : response[list]
   if (!Array.isArray(items) || items.length === 0)
     return invalid(`${provider} sent a response without ${list}`, provider, body)
   return list === 'choices' && items.length > maxChoices(choices) ? tooManyChoices(provider) : response
+}
+
+/** With the words of the body, as of an HTML page. */
+function notJson(body: string, contentType: string, provider: string): BrokerError {
+  const words = errorWords(body)
+  const quoted = words === undefined ? '' : `: ${words}`
+  return invalid(
+    `${provider} sent something that is not JSON (${contentType || 'no type'})${quoted}`,
+    provider,
+    body,
+  )
 }
 
 function invalid(message: string, provider: string, body: string): BrokerError {
@@ -50,7 +59,7 @@ export function errorInside(response: ChatChunk): unknown {
   if (response.error !== undefined && response.error !== null) return response.error
   // vLLM's older shape.
   if (response.object === 'error') return response
-  if (!Array.isArray(response.choices)) return errorByMessage(response)
+  if (!Array.isArray(response.choices) || response.choices.length === 0) return errorByMessage(response)
   const broken = (response.choices as readonly (ChatChoice | null)[]).find(
     (choice) => isCutShort(choice?.finish_reason) || (choice?.error ?? null) !== null,
   )
@@ -61,16 +70,37 @@ export function errorInside(response: ChatChunk): unknown {
       })
 }
 
+/** The error in a list, in which Google's endpoints enclose it. */
+export function errorInList(text: string): unknown {
+  const list = text.trim()
+  const first = list.startsWith('[') ? parseObject(list.slice(1, list.lastIndexOf(']'))) : undefined
+  return first === undefined ? undefined : errorInside(first)
+}
+
 /** Whether the provider says that it broke off. */
 function isCutShort(reason: unknown): boolean {
   return isFinishReason(reason) && finishReasonOf(reason) === 'error'
 }
 
-/** The data of an `error` event, which some providers send without an `error` field around it. */
-function errorByMessage(
-  response: ChatChunk & { readonly type?: unknown; readonly message?: unknown },
-): unknown {
-  const isError = response.type === 'error' || typeof response.message === 'string'
+/** Fields in which vendors put the words of an error that has no `error` field around it. */
+interface BareError {
+  readonly type?: unknown
+  readonly message?: unknown
+  readonly detail?: unknown
+  readonly msg?: unknown
+  readonly errors?: unknown
+  /** MiniMax has it in every response; its code is 0 when nothing is wrong. */
+  readonly base_resp?: { readonly status_code?: unknown } | null
+}
+
+/** The data of an `error` event, or the body of a failure with status 200, without an `error` field around it. */
+function errorByMessage(response: ChatChunk & BareError): unknown {
+  const { type, message, detail, msg, errors, base_resp: base } = response
+  const isError =
+    type === 'error' ||
+    [message, detail, msg].some((text) => typeof text === 'string') ||
+    (Array.isArray(errors) && errors.length > 0) ||
+    (typeof base?.status_code === 'number' && base.status_code !== 0)
   return isError && response.usage === undefined && response.data === undefined ? response : undefined
 }
 

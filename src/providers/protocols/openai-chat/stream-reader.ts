@@ -5,9 +5,11 @@ import { errorOfObject } from '../../errors/upstream-errors.ts'
 import type { StreamConsumer, StreamHandler } from '../protocol.ts'
 import { ChunkNormalizer, isFinishing } from './chunk-normalizer.ts'
 import { ChunkParser } from './chunk-parser.ts'
-import { errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
+import { errorInList, errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
 
 const DONE = '[DONE]'
+/** Characters of an event that is no JSON, in an error message. */
+const MAX_QUOTED = 200
 
 /** What a reader of chunks needs of the handler. */
 export type ChunkHandler = Omit<StreamHandler, 'definition' | 'key' | 'request'>
@@ -24,6 +26,8 @@ export class StreamReader implements StreamConsumer {
   readonly #begun = new Set<number>()
   readonly #finished = new Set<number>()
   #isOver = false
+  /** The last event that was skipped, for the error of a stream that ends early: it may be the provider's own words. */
+  #unreadable = ''
   /** Events that were not a JSON object and were skipped. */
   skipped = 0
 
@@ -65,17 +69,31 @@ export class StreamReader implements StreamConsumer {
     if (this.#isOver) return
     if (payload === DONE) return this.#close(this.#isFinished())
     const chunk = this.#parser.parse(payload)
-    // A malformed event alone is no failure; whether the stream is complete is decided at its end.
-    if (chunk === undefined) {
-      this.skipped++
-      return
-    }
+    if (chunk === undefined) return this.#onUnreadable(payload)
     const error = errorInside(chunk)
     if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
     this.#trackChoices(chunk)
     if (this.#hasTooManyChoices(chunk)) return this.#fail(tooManyChoices(this.#handler.provider))
     this.#normalizer.add(payload, chunk)
     if (this.#finished.size >= this.#handler.choices) this.#announceFinish(chunk)
+  }
+
+  /**
+   * An event that is no object: several events without blank lines between them, a list with an error, or a text. Alone it is
+   * no failure; whether the stream is complete is decided at its end.
+   */
+  #onUnreadable(payload: string): void {
+    if (payload.includes('\n')) {
+      for (const line of payload.split('\n')) if (line !== '') this.#onEvent(line)
+      return
+    }
+    // Some gateways put the field's name before a line that has it already.
+    if (payload.startsWith('data:')) return this.#onEvent(payload.slice(5).trimStart())
+    const error = errorInList(payload)
+    if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
+    this.#unreadable = payload.slice(0, MAX_QUOTED)
+    this.skipped++
+    return undefined
   }
 
   /**
@@ -111,9 +129,10 @@ export class StreamReader implements StreamConsumer {
   }
 
   #incomplete(): BrokerError {
+    const words = this.#unreadable === '' ? '' : `, after “${this.#unreadable}”`
     return new BrokerError(
       'upstream-failed',
-      `the stream of ${this.#handler.provider} ended before the response was complete`,
+      `the stream of ${this.#handler.provider} ended before the response was complete${words}`,
     )
   }
 }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { sendRenderedError, withRequestId, type ErrorRenderer } from '../errors/error-response.ts'
 import { FastRequest } from './fast-request.ts'
@@ -93,7 +93,7 @@ function withRequestChecks(
       return
     }
     if (defaultsToJson) defaultToJson(request.headers)
-    if (request.headers.authorization === undefined) readKeyHeaders(request.headers)
+    if (request.headers.authorization === undefined) readKey(request)
     handle(request, response)
   }
 }
@@ -109,6 +109,27 @@ function readKeyHeaders(headers: IncomingHttpHeaders): void {
     headers.authorization = `Bearer ${key}`
     return
   }
+}
+
+/** Google's clients may also show a key in the query, at the paths of models. It is taken out there, so that nothing writes it down. */
+function readKey(request: IncomingMessage): void {
+  const { url = '' } = request
+  if (url.includes('key=') && /^(\/api)?(\/v1(beta)?)?\/models\b/.test(url)) {
+    const { url: rest, key } = withoutKey(url)
+    request.url = rest
+    if (key !== '') request.headers['x-goog-api-key'] ??= key
+  }
+  readKeyHeaders(request.headers)
+}
+
+function withoutKey(url: string): { readonly url: string; readonly key: string } {
+  const at = url.indexOf('?')
+  if (at < 0) return { url, key: '' }
+  const query = new URLSearchParams(url.slice(at + 1))
+  const key = query.get('key') ?? ''
+  query.delete('key')
+  const rest = query.toString()
+  return { url: url.slice(0, at) + (rest === '' ? '' : `?${rest}`), key }
 }
 
 function defaultToJson(headers: IncomingHttpHeaders): void {

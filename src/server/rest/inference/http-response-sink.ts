@@ -129,7 +129,8 @@ export class HttpResponseSink implements ResponseSink {
   #createEvents(): ResponseEvents {
     const { model, stream, request } = this.#expected
     const created = Math.floor(this.#clock.now() / 1000)
-    return this.#shape.createEvents({ id: this.id, model, stream, created, request })
+    const { url = '' } = this.#reply.request.raw
+    return this.#shape.createEvents({ id: this.id, model, stream, url, created, request })
   }
 
   chunk(json: string): boolean {

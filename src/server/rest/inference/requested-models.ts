@@ -7,9 +7,11 @@ import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { ApiShape } from '../shapes/api-shape.ts'
 import type { HttpRequest } from '../../http/node/request-types.ts'
 
-/** The path of an inference route below its prefix: `/chat/completions`. */
-export function inferencePathOf({ routeOptions }: HttpRequest): string {
-  return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
+/** The path of an inference route below its prefix: `/chat/completions`; with its query where the path names the model. */
+export function inferencePathOf({ routeOptions, raw }: HttpRequest): string {
+  const { url: pattern = '' } = routeOptions
+  const path = pattern.endsWith('*') ? (raw.url ?? '') : pattern
+  return path.replace(/^(\/api)?\/v1(beta)?(?=\/)/, '')
 }
 
 /** What the body of an inference route requests. Throws `bad-request`. */

@@ -20,7 +20,7 @@ type Query = Readonly<Record<string, unknown>>
 /** `GET /models`: the models that the caller may request now. Without `offset` and `limit` the complete list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, services: AdminServices): object {
   const query = request.query as Query
-  const form = listFormFor(request.headers, query)
+  const form = listFormFor(request)
   void reply.header('cache-control', 'no-cache')
   if (form !== undefined) {
     const models = listedModels(request, services).filter(({ model }) => outputsOf(model).includes('text'))
@@ -69,7 +69,7 @@ export async function getModelsBelow(
   const path = (request.params as { '*': string })['*']
   const name = path.replace(/\/endpoints$/, '')
   const allowed = requestableBy(authenticate(request), services)
-  const form = listFormFor(request.headers, request.query as Query)
+  const form = listFormFor(request)
   if (form !== undefined) return form.one(listed(path, allowed))
   return name === path
     ? listed(name, allowed).row

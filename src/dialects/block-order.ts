@@ -1,4 +1,4 @@
-import type { BlockKind, Fields } from '../chat-vocabulary.ts'
+import type { BlockKind, Fields } from './chat-vocabulary.ts'
 
 /** The blocks of an assistant's message in the order that it states, the rest in the usual one: thoughts, texts, calls. */
 export function inOrder(

@@ -1,5 +1,5 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import type { Fields } from '../chat-vocabulary.ts'
+import { isObject } from '../wire/json/json-body.ts'
+import type { Fields } from './chat-vocabulary.ts'
 
 /** The name under which arguments are passed on that are no JSON object. */
 const RAW_ARGUMENTS = 'raw_arguments'

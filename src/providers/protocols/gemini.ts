@@ -1,0 +1,116 @@
+import { randomLetters } from '../../base/ids.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
+import {
+  failureIn,
+  readResponse,
+  type ResponseFacts,
+} from '../../dialects/gemini/provider/response/response-in.ts'
+import { ContentDecoder } from '../../dialects/gemini/provider/response/stream-decoder.ts'
+import { writeRequest } from '../../dialects/gemini/provider/request-out.ts'
+import { spliceRequest } from '../../dialects/gemini/provider/source-request.ts'
+import { openThinking, sealThinking, type ThinkingMaker } from '../../dialects/sealed-thinking.ts'
+import { parseObject } from '../../wire/openai/parse-object.ts'
+import { errorOfObject } from '../errors/upstream-errors.ts'
+import type { ProviderRequest } from '../provider.ts'
+import { EventReader } from './event-reader.ts'
+import type {
+  DecodedResponse,
+  EncodedRequest,
+  EncodeFacts,
+  ExpectedResponse,
+  ProviderProtocol,
+} from './protocol.ts'
+
+/** Google's Gemini API: https://ai.google.dev/api/generate-content. */
+export const gemini: ProviderProtocol = {
+  keyHeaders: (key: Secret | undefined) => (key === undefined ? [] : ['x-goog-api-key', key.reveal()]),
+  encode(request, facts) {
+    if (request.route !== 'chat') throw notServed(request, facts)
+    const { text, dropped } = isSameDialect(request)
+      ? encodeSource(request, facts)
+      : encodeChat(request, facts)
+    return { path: pathOf(request), body: text, leftOut: dropped }
+  },
+  createStreamReader: (handler) =>
+    new EventReader(handler, new ContentDecoder(responseFacts(handler.request, handler))),
+  readResponse: (body, expected) => readWhole(body, expected),
+}
+
+function notServed({ route }: ProviderRequest, { definition }: EncodeFacts): BrokerError {
+  return new BrokerError('not-carried', `${definition.displayName} serves no ${route}`, {
+    details: { isUnsent: true },
+  })
+}
+
+function isSameDialect({ body }: ProviderRequest): boolean {
+  return body.source?.dialect === 'gemini'
+}
+
+function pathOf({ modelId, stream }: ProviderRequest): string {
+  const model = modelId.split('/').map(encodeURIComponent).join('/')
+  return `/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`
+}
+
+interface Encoded {
+  readonly text: string
+  readonly dropped: EncodedRequest['leftOut']
+}
+
+function encodeSource(request: ProviderRequest, facts: EncodeFacts): Encoded {
+  const source = request.body.source?.body ?? request.body
+  return spliceRequest(source, { modelId: request.modelId, open: opener(request, facts) })
+}
+
+function encodeChat(request: ProviderRequest, facts: EncodeFacts): Encoded {
+  const { request: body, dropped } = writeRequest(request.body.value, {
+    modelId: request.modelId,
+    reasons: request.isReasoningModel,
+    open: opener(request, facts),
+  })
+  return { text: JSON.stringify(body), dropped }
+}
+
+function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts): ThinkingMaker {
+  return { key: key?.reveal() ?? '', provider: definition.id, modelId }
+}
+
+function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
+  const maker = makerOf(request, facts)
+  return (sealed) => openThinking(sealed, maker)
+}
+
+const SEED_LENGTH = 20
+
+function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
+  const maker = makerOf(request, facts)
+  return {
+    seal: (blob) => sealThinking(blob, maker),
+    keepsOriginal: isSameDialect(request),
+    seed: randomLetters(SEED_LENGTH),
+  }
+}
+
+function readWhole(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
+  const { provider, request, contentType } = expected
+  const response = parseObject(body) as Readonly<Record<string, unknown>> | undefined
+  if (response === undefined)
+    return unusable(
+      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
+      provider,
+      body,
+    )
+  if (response['error'] !== undefined) return errorOfObject(provider, response['error'])
+  const failure = failureIn(response)
+  if (failure !== undefined) return unusable(`the model of ${provider} failed: ${failure}`, provider, body)
+  if (!Array.isArray(response['candidates']) && response['promptFeedback'] === undefined)
+    return unusable(`${provider} sent a response without candidates`, provider, body)
+  const read = readResponse(response, responseFacts(request, expected))
+  return { json: JSON.stringify(read), response: read }
+}
+
+function unusable(message: string, provider: string, body: string): BrokerError {
+  return new BrokerError('upstream-failed', message, {
+    details: { provider, status: 200, raw: body.slice(0, 500) },
+  })
+}

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { hasGeminiCli, runGeminiCli } from '../support/gemini-cli.ts'
+import { openaiAt } from '../support/providers-env.ts'
+import {
+  chatChunk,
+  done,
+  finishChunk,
+  scriptedUpstream,
+  sse,
+  usageChunk,
+  type ReceivedRequest,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { startBroker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const USAGE = { prompt_tokens: 9000, completion_tokens: 20, total_tokens: 9020 }
+
+/** A model that writes a file, and says so once it has the result. */
+function writesFile(path: string): (request: ReceivedRequest) => readonly Step[] {
+  return ({ body }) => {
+    const { messages, tools = [] } = body as {
+      messages: readonly { role: string }[]
+      tools?: readonly { function: { name: string } }[]
+    }
+    const mayWrite = tools.some(({ function: { name } }) => name === 'write_file')
+    const isDone = messages.some(({ role }) => role === 'tool')
+    if (isDone || !mayWrite)
+      return [sse(chatChunk('The file is '), chatChunk('written.'), finishChunk(), usageChunk(USAGE), done)]
+    const text = JSON.stringify({ file_path: path, content: 'written by a model of another vendor\n' })
+    const call = { index: 0, id: 'call_1', function: { name: 'write_file', arguments: text } }
+    const chunk = {
+      ...chatChunk(''),
+      choices: [{ index: 0, delta: { tool_calls: [call] }, finish_reason: null }],
+    }
+    return [sse(chunk, finishChunk('tool_calls'), usageChunk(USAGE), done)]
+  }
+}
+
+const IS_INSTALLED = hasGeminiCli()
+if (!IS_INSTALLED) console.log('skipped: Gemini CLI is not installed; GEMINI_CLI_PATH names its program')
+
+test.skipIf(!IS_INSTALLED)(
+  'Gemini CLI writes a file with a model of a provider of chat completions',
+  { timeout: 120_000 },
+  async () => {
+    using folder = tempFolder()
+    const path = join(folder.path, 'note.txt')
+    await using upstream = await scriptedUpstream(writesFile(path))
+    await using broker = await startBroker({
+      env: openaiAt(upstream),
+      args: ['--address', '127.0.0.1', '--port', '0'],
+    })
+    const output = await runGeminiCli({
+      port: broker.port,
+      folder: folder.path,
+      model: 'gpt-4.1',
+      prompt: `Write a note to ${path}`,
+    })
+    expect(output).toContain('The file is written.')
+    expect(await readFile(path, 'utf8')).toBe('written by a model of another vendor\n')
+    expect(broker.rows().filter(({ status }) => status !== 'finished')).toEqual([])
+  },
+)
