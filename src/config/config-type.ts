@@ -27,6 +27,8 @@ export interface Config {
   /** Files of the certificate and the key with which the TCP listener speaks TLS; plain TCP without them. */
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
   readonly isMother: boolean
+  /** What Hero OS says of this host's mycelium address. */
+  readonly myceliumIp: string | undefined
   /** How many brokers above this one a request may pass that begins here. */
   readonly maxHops: number
   /** How many retries a request may cause over all brokers of a cascade, besides the first attempt. */
