@@ -88,6 +88,10 @@ export interface Config {
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
   readonly heroSecret: Secret | undefined
+  /** The URL to which alarms are sent. */
+  readonly alarmWebhook: string | undefined
+  /** Signs what is sent there. */
+  readonly alarmSecret: Secret | undefined
   /**
    * Keys for `name` (`groq`, `serper`, …), in order and without duplicates: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
    * `keyEnv` and its plural. Throws `bad-request` for a key that can't be sent in a header.

@@ -104,6 +104,8 @@ export function loadConfig(options: {
     }),
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
+    alarmWebhook: alarmWebhookOf(settings),
+    alarmSecret: findSecret(secrets, 'AIBROKER_ALARM_SECRET'),
     keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
     keysCommandOutput: () => fromCommand ?? {},
     async runKeysCommand() {
@@ -201,6 +203,16 @@ function tlsOf(settings: Settings, cwd: string): Config['tls'] {
   const certPath = cert ?? key
   if (certPath === undefined) return undefined
   return Object.freeze({ certPath: resolve(cwd, certPath), keyPath: resolve(cwd, key ?? certPath) })
+}
+
+function alarmWebhookOf(settings: Settings): string | undefined {
+  const name = 'AIBROKER_ALARM_WEBHOOK'
+  const url = settings.text(name)
+  if (url === undefined) return undefined
+  const parsed = URL.parse(url)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    settings.addError(name, 'should be a URL, such as https://hooks.example.org/broker')
+  return url
 }
 
 function probeEveryMs(settings: Settings): number | undefined {

@@ -404,6 +404,21 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'The secret that signs Hero’s JSON Web Tokens. May be in `.env`.',
   },
   {
+    name: 'alarm_webhook',
+    value: (c) => shownUrl(c.alarmWebhook),
+    variables: ['AIBROKER_ALARM_WEBHOOK'],
+    type: 'URL',
+    effect: 'Alarms are sent there when they begin and end; `docs/operations.md` has the form.',
+  },
+  {
+    name: 'alarm_secret',
+    value: (c) => hidden(c.alarmSecret),
+    variables: ['AIBROKER_ALARM_SECRET'],
+    type: 'secret',
+    effect:
+      'The secret that signs what is sent to `AIBROKER_ALARM_WEBHOOK`. May be in any source of secrets.',
+  },
+  {
     name: 'credentials_directory',
     value: (c) => c.credentialsDir,
     variables: ['CREDENTIALS_DIRECTORY'],
