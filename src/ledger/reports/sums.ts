@@ -63,8 +63,8 @@ export function groupKey(values: readonly string[]): GroupKey {
 const MAX_NEWER_ROWS = 100_000
 
 /**
- * Adds requests up by group for one query. Whole days of UTC and whole quarters of an hour come from the roll-up; the parts of a
- * quarter at both ends of a period are read from the rows, and rows after `asOf` are taken off again. What the roll-up cannot
+ * Adds requests up by group for one query. Days of UTC come from the roll-up, and quarters of an hour bring their edges to those of the
+ * period; the parts of a quarter at both ends are read from the rows, and rows after `asOf` are taken off again. What the roll-up cannot
  * filter is read from the rows alone.
  */
 export class GroupSums {
@@ -74,6 +74,8 @@ export class GroupSums {
   readonly #series: Where
   readonly #needsRows: boolean
   readonly #asOf: number
+  /** Days of a zone share the hours between their edge and the midnight of UTC. */
+  readonly #parts = new Map<number, readonly Row[]>()
 
   constructor(tables: ReportTables, { filter, scope, asOf }: ReportQuery, by: readonly GroupField[]) {
     this.#tables = tables
@@ -98,26 +100,38 @@ export class GroupSums {
     }
     if (this.#needsRows) this.#addRows(since, until, add)
     else this.#addPeriods(since, until, add)
-    return sums
+    return new Map([...sums].filter(([, totals]) => hasAny(totals)))
   }
 
   #addPeriods(since: number, until: number, add: AddRow): void {
     const [first, end] = [upTo(since, QUARTER_S), downTo(until, QUARTER_S)]
     if (first >= end) return this.#addRows(since, until, add)
-    const [firstDay, endDay] = [upTo(first, DAY_S), downTo(end, DAY_S)]
+    const [firstDay, endDay] = [nearest(first, DAY_S), nearest(end, DAY_S)]
     if (firstDay >= endDay) this.#addRollUp('quarters', first, end, add)
     else {
-      this.#addRollUp('quarters', first, firstDay, add)
       this.#addRollUp('days', firstDay, endDay, add)
-      this.#addRollUp('quarters', endDay, end, add)
+      this.#addUpToMidnight(first, firstDay, 1, add)
+      this.#addUpToMidnight(end, endDay, -1, add)
     }
     this.#takeOffNewer(first, end, add)
     this.#addRows(since, first, add)
     this.#addRows(end, until, add)
   }
 
+  /** What is between an edge and the nearest midnight counts for one side of the edge, and against the other. */
+  #addUpToMidnight(edge: number, midnight: number, sign: 1 | -1, add: AddRow): void {
+    const [since, until] = [Math.min(edge, midnight), Math.max(edge, midnight)]
+    const rows = this.#parts.get(edge) ?? this.#rollUp('quarters', since, until)
+    this.#parts.set(edge, rows)
+    for (const row of rows) add(row, edge < midnight ? sign : sign === 1 ? -1 : 1)
+  }
+
   #addRollUp(table: 'quarters' | 'days', since: number, until: number, add: AddRow): void {
-    if (since >= until) return
+    for (const row of this.#rollUp(table, since, until)) add(row, 1)
+  }
+
+  #rollUp(table: 'quarters' | 'days', since: number, until: number): readonly Row[] {
+    if (since >= until) return []
     const [column, seconds] = table === 'days' ? ['day', DAY_S] : ['quarter', QUARTER_S]
     const names = this.#by.map((name) => `${COLUMN_OF[name]} AS by_${name}`)
     const isWhole = this.#series.values.length === 0 && this.#by.length === 0
@@ -125,7 +139,7 @@ export class GroupSums {
       SELECT ${[...names, ROLLED_UP_SUMS].join(', ')} FROM ${table} q
       ${isWhole ? '' : 'CROSS JOIN series ON series.id = q.series'}
       WHERE q.${column} >= ? AND q.${column} < ? AND ${this.#series.sql} ${this.#grouping()}`)
-    for (const row of statement.all(since / seconds, until / seconds, ...this.#series.values)) add(row, 1)
+    return statement.all(since / seconds, until / seconds, ...this.#series.values)
   }
 
   #addRows(since: number, until: number, add: AddRow): void {
@@ -164,6 +178,15 @@ function upTo(seconds: number, step: number): number {
 
 function downTo(seconds: number, step: number): number {
   return Math.floor(seconds / step) * step
+}
+
+function nearest(seconds: number, step: number): number {
+  return Math.round(seconds / step) * step
+}
+
+/** False for a group that was added and taken off again. */
+function hasAny(totals: ReportTotals): boolean {
+  return Object.values(totals).some((value: number | bigint) => value !== 0 && value !== 0n)
 }
 
 function totalsOf(row: Row): ReportTotals {
