@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { assert, print } from './checks.ts'
 import { installedBytes, megabytes } from './sizes.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -85,12 +86,4 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): 
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-}
-
-function assert(isTrue: boolean, problem: string): void {
-  if (!isTrue) throw new Error(problem)
-}
-
-function print(what: string, value: string): void {
-  process.stdout.write(`${what.padEnd(16)} ${value}\n`)
 }

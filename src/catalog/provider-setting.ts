@@ -5,7 +5,7 @@ export interface ProviderSetting {
   /** `https://…`, `http://…` or `http+unix://%2Fpath%2Fof.sock/v1`. */
   readonly baseUrl?: string | undefined
   /** What it speaks; OpenAI's chat completions by default. */
-  readonly protocol?: 'openai-chat' | 'anthropic' | 'gemini' | undefined
+  readonly protocol?: 'openai-chat' | 'anthropic' | 'gemini' | 'responses' | undefined
   /** The address of the HTTP proxy through which it is reached, or `direct`; as the environment says without it. */
   readonly proxy?: string | undefined
   /** Name of the environment variable that holds the key or keys. */

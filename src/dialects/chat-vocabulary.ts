@@ -19,7 +19,7 @@ import { topLevelFields } from '../wire/json/json-fields.ts'
 export const DIALECT_FIELDS = 'dialect_fields'
 
 /** The dialects of callers and providers beside OpenAI's chat completions. */
-export type DialectName = 'anthropic' | 'gemini'
+export type DialectName = 'anthropic' | 'gemini' | 'responses'
 
 /** Any JSON object of a request or a response. */
 export type Fields = Readonly<Record<string, unknown>>

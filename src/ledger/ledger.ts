@@ -4,6 +4,7 @@ import { SwapSet, type SwapSetMember } from '../base/collections/swap-set.ts'
 import { payerAccount, type Account } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { ReadOnlyStore } from '../store/read-only.ts'
+import { damagedDatabase } from '../store/damage/damage.ts'
 import type { Store } from '../store/store.ts'
 import type { Balances } from './balances/balances.ts'
 import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
@@ -363,9 +364,13 @@ class StoredLedger implements Ledger {
   async verify(anchor?: LedgerHead): Promise<Verdict> {
     await this.whenWritten()
     using snapshot = this.#store.snapshot()
-    // Both are of this moment: nothing else runs between them.
-    const problems = this.#store.isWritable() ? this.#memoryProblems(snapshot) : []
-    return await verifyLedger(snapshot, { anchor, problems })
+    try {
+      // Both are of this moment: nothing else runs between them.
+      const problems = this.#store.isWritable() ? this.#memoryProblems(snapshot) : []
+      return await verifyLedger(snapshot, { anchor, problems })
+    } catch (error) {
+      throw damagedDatabase(this.#store.path, error)
+    }
   }
 
   rollUp(): Promise<void> {

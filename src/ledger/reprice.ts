@@ -128,7 +128,7 @@ function changeOfUncertain(rows: readonly Entry[], before: bigint | undefined, c
 /** The cost of an entry with its corrections. The lower bound moves with the cost, as the upper one does. */
 export function correctedBy(
   { cost, costLow, costHigh, uncertain = ZERO }: Entry,
-  corrections: readonly Entry[],
+  corrections: readonly Pick<Entry, 'cost' | 'uncertain'>[],
 ): Pick<Entry, 'cost' | 'costLow' | 'costHigh'> {
   const before: bigint = cost ?? ZERO
   const corrected = corrections.reduce((sum, { cost: by }) => sum + (by ?? ZERO), before)

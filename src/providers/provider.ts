@@ -7,7 +7,7 @@ import type { RequestRulesName } from './request-rules/index.ts'
 import type { UsageShape } from './usage-shape.ts'
 
 /** The protocols that providers speak; `providers/protocols/index.ts` has them. */
-export type ProtocolName = 'openai-chat' | 'anthropic' | 'gemini'
+export type ProtocolName = 'openai-chat' | 'anthropic' | 'gemini' | 'responses'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {

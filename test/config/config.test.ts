@@ -284,15 +284,23 @@ test('AIBROKER_DURABILITY is soon or full, and shown under that name', () => {
   expect(() => load('always')).toThrow(/AIBROKER_DURABILITY.*soon/)
 })
 
-test.each(['<your key>', '${OTHER}', '$OTHER', 'YOUR_API_KEY', 'your-key-here', '%KEY%'])(
-  'the placeholder %s counts as no key, and is never sent as one',
-  (placeholder) => {
-    const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
-    expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
-    const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
-    expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
-  },
-)
+test.each([
+  '<your key>',
+  '${OTHER}',
+  '$OTHER',
+  'YOUR_API_KEY',
+  'your-key-here',
+  '%KEY%',
+  'sk-...',
+  'sk-proj-xxxxxxxx',
+  '***',
+  '!secret key',
+])('the placeholder %s counts as no key, and is never sent as one', (placeholder) => {
+  const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
+  expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
+  const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
+  expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
+})
 
 test.each([
   '10.0.0.0/33',

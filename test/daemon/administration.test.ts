@@ -456,7 +456,7 @@ test('metrics count requests, tokens, cost and failures, over RPC and for Promet
 function invalidMetricLines(text: string): string[] {
   const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\n"])*"'
   const sample = new RegExp(`^[a-z_]+(?:\\{${label}(?:,${label})*\\})? [0-9.e+-]+$`)
-  const comment = /^# (?:HELP [a-z_]+ .+|TYPE [a-z_]+ (?:counter|gauge|histogram))$/
+  const comment = /^# (?:HELP [a-z_]+ .+|TYPE [a-z_]+ (?:counter|gauge|histogram|summary))$/
   return text.split('\n').filter((line) => line !== '' && !sample.test(line) && !comment.test(line))
 }
 

@@ -65,7 +65,9 @@ async function moneyOnTheWay() {
 test('speech costs the same on every broker, to the nano-dollar', async () => {
   const sound = Buffer.from([0xff, 0xfb, 0x00, 0x80, 0x0a])
   tree.play([head(200, { 'content-type': 'audio/mpeg' }), raw(sound)])
-  const response = await tree.at('bottom').post('/v1/audio/speech', { model: 'tts-1', input: 'hello', voice: 'alloy' })
+  const response = await tree
+    .at('bottom')
+    .post('/v1/audio/speech', { model: 'tts-1', input: 'hello', voice: 'alloy' })
   expect(response).toMatchObject({ status: 200 })
   const { root, between, bottom } = await moneyOnTheWay()
   expect(root.high).toBeGreaterThan(0)

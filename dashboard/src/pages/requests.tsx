@@ -43,7 +43,13 @@ const MAX_PAGES = 10
 
 type Listed = Row | (Omit<Row, 'status'> & { status: 'open' })
 
-const OPEN = { status: 'open', attempts: 0, cost_source: 'none', count_source: 'none' } as const
+const OPEN = {
+  status: 'open',
+  attempts: 0,
+  certainty: 'unpriced',
+  cost_source: 'none',
+  count_source: 'none',
+} as const
 
 function List() {
   const { filter, search } = useFilter()

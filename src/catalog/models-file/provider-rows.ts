@@ -36,7 +36,7 @@ const timeoutsRecord = record({
 const providerRecord = record({
   display_name: text.optional(),
   base_url: textThat(urlError).optional(),
-  protocol: oneOf(['openai-chat', 'anthropic', 'gemini']).optional(),
+  protocol: oneOf(['openai-chat', 'anthropic', 'gemini', 'responses']).optional(),
   proxy: textThat(proxyError).optional(),
   key_env: textThat(variableError).optional(),
   keys: listOf(keyRecord).optional(),

@@ -22,6 +22,8 @@ export function narrowChat(value: Fields, abilities: ChatAbilities): NarrowedCha
   const { tools } = value
   if (Array.isArray(tools)) narrowTools(value, narrowToolList(tools, abilities, carried), changes, carried)
   if (!abilities.reasons && value['reasoning'] !== undefined) changes.set('reasoning', undefined)
+  // OpenAI's own, which strict servers refuse.
+  if (value['verbosity'] !== undefined) changes.set('verbosity', undefined)
   carried.throwIfRefused()
   return { changes, dropped: carried.dropped }
 }

@@ -24,10 +24,18 @@ export function narrowMessages(
       images = []
     }
     if (message['role'] === 'tool') images.push(...imagesOf(message['content']))
-    narrowed.push(narrowMessage(message, abilities, carried))
+    const narrow = narrowMessage(message, abilities, carried)
+    if (!isEmptied(narrow, message)) narrowed.push(narrow)
   }
   if (images.length > 0) narrowed.push({ role: 'user', content: images })
   return abilities.takesLateSystem ? narrowed : systemFirst(narrowed)
+}
+
+/** Whether nothing is left of a message that had only what another dialect has. */
+function isEmptied({ role, content, tool_calls, reasoning_details }: Fields, before: Fields): boolean {
+  const isBare = content === null || content === '' || (Array.isArray(content) && content.length === 0)
+  if (!isBare || role === 'tool' || tool_calls !== undefined || reasoning_details !== undefined) return false
+  return Array.isArray(before['content']) || before['reasoning_details'] !== undefined
 }
 
 function narrowMessage(message: Fields, abilities: ChatAbilities, carried: CarriedFields): Fields {
@@ -48,7 +56,13 @@ function narrowThoughts(details: unknown, { takesReasoning }: ChatAbilities, car
   if (!Array.isArray(details)) return {}
   const kept = takesReasoning ? details.filter((detail: unknown) => !isSealedThought(detail)) : []
   if (kept.length < details.length) carried.note('dropped', 'thinking')
-  return kept.length === 0 ? {} : { reasoning_details: kept }
+  return kept.length === 0 ? {} : { reasoning_details: kept.map(withoutFields) }
+}
+
+function withoutFields(detail: unknown): unknown {
+  if (!isObject(detail)) return detail
+  const { [DIALECT_FIELDS]: _fields, ...rest } = detail
+  return rest
 }
 
 function isSealedThought(detail: unknown): boolean {

@@ -114,6 +114,8 @@ export interface PageQuery extends ReportQuery {
 export interface ReportedEntry extends Entry {
   readonly seq: number
   readonly correction: Money | undefined
+  /** The cost with its corrections, and the bounds that it still has. */
+  readonly corrected: Pick<Entry, 'cost' | 'costLow' | 'costHigh'>
 }
 
 export interface PageReport {

@@ -1,6 +1,7 @@
 /** The thread that answers reports, so that reading many rows never blocks the event loop of the broker. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asBrokerError, type ErrorCode } from '../../base/errors.ts'
+import { damagedDatabase } from '../../store/damage/damage.ts'
 import { ReportTables } from './report-tables.ts'
 import type { ReportKinds } from './report-types.ts'
 import { runReport } from './run-report.ts'
@@ -22,19 +23,25 @@ serve(workerData as { path: string; sourcePath: string })
 function serve({ path, sourcePath }: { path: string; sourcePath: string }): void {
   let tables: ReportTables | undefined
   parentPort?.on('message', ({ id, kind, query }: ReportCall) => {
-    const reply = replyTo(id, () =>
-      runReport((tables ??= new ReportTables(path, sourcePath)), kind, query as never),
-    )
+    const report = () => runReport((tables ??= new ReportTables(path, sourcePath)), kind, query as never)
+    const reply = replyTo(id, sourcePath, report)
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     parentPort?.postMessage(reply)
   })
 }
 
-function replyTo(id: number, run: () => unknown): ReportReply {
+function replyTo(id: number, sourcePath: string, run: () => unknown): ReportReply {
   try {
     return { id, report: run() }
   } catch (thrown) {
-    const error = asBrokerError(thrown)
-    return { id, code: error.code, message: thrown instanceof Error ? thrown.message : error.message }
+    const error = asBrokerError(isDamagedRow(thrown) ? damagedDatabase(sourcePath, thrown) : thrown)
+    const isStated = error.code !== 'internal' || !(thrown instanceof Error)
+    return { id, code: error.code, message: isStated ? error.message : thrown.message }
   }
+}
+
+/** A column that holds what the ledger never writes, or pages of the file that are no longer a database. */
+function isDamagedRow(thrown: unknown): boolean {
+  if (thrown instanceof SyntaxError) return true
+  return thrown instanceof Error && /malformed|not a database|^column \w+ holds/.test(thrown.message)
 }

@@ -2,6 +2,7 @@ import { money } from '../../base/money.ts'
 import type { Row, SqlValue } from '../../store/sql.ts'
 import { entryFrom } from '../entries/entry-row.ts'
 import { count, maybeAmount } from '../entries/row-readers.ts'
+import { correctedBy } from '../reprice.ts'
 import { QUARTER_S, type ReportTables } from './report-tables.ts'
 import type {
   FindQuery,
@@ -16,7 +17,9 @@ import { needsRows, rowWhere, seriesWhere } from './where.ts'
 /** Looking for rows ends after this long with what was found, so that other reports get their turn. */
 const TIME_LIMIT_MS = 250
 
-const COLUMNS = `*, (SELECT sum(a.cost_nano) FROM source.request_logs a WHERE a.adjusts = r.id) AS correction_nano`
+const sumOfCorrections = (column: string) =>
+  `(SELECT sum(a.${column}) FROM source.request_logs a WHERE a.adjusts = r.id) AS correction_${column}`
+const COLUMNS = `*, ${sumOfCorrections('cost_nano')}, ${sumOfCorrections('uncertain_nano')}`
 
 /**
  * One page of requests, newest first. The roll-up names the quarters of an hour that hold requests of the filter, so that rare ones
@@ -120,10 +123,14 @@ function pointOf({ startedAt, seq }: ReportedEntry): [number, number] {
 }
 
 function reportedEntry(row: Row): ReportedEntry {
-  const correction = maybeAmount(row, 'correction_nano')
-  return {
-    ...entryFrom(row),
-    seq: count(row, 'seq'),
-    correction: correction === undefined ? undefined : money(correction),
+  const entry = entryFrom(row)
+  const correction = maybeAmount(row, 'correction_cost_nano')
+  const { cost, costLow, costHigh } = entry
+  if (correction === undefined)
+    return { ...entry, seq: count(row, 'seq'), correction, corrected: { cost, costLow, costHigh } }
+  const by = {
+    cost: money(correction),
+    uncertain: money(maybeAmount(row, 'correction_uncertain_nano') ?? 0n),
   }
+  return { ...entry, seq: count(row, 'seq'), correction: by.cost, corrected: correctedBy(entry, [by]) }
 }

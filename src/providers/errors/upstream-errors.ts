@@ -162,7 +162,8 @@ function errorContent(raw: string): ErrorContent {
 }
 
 function namesIn(fields: ErrorFields | undefined): unknown[] {
-  return [fields?.code, fields?.type, fields?.base_resp?.status_code]
+  const status = fields?.base_resp?.status_code
+  return [fields?.code, fields?.type, typeof status === 'number' ? `base_resp ${status}` : undefined]
 }
 
 function messageIn(fields: ErrorBody | undefined): string | undefined {

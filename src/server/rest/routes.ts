@@ -3,6 +3,7 @@ import type { AdminServices, HttpServices } from '../../inference/services/servi
 import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
 import { geminiContent } from '../../dialects/gemini/gemini.ts'
 import type { ClientDialect } from '../../dialects/client-dialect.ts'
+import { openAiResponses } from '../../dialects/responses/responses.ts'
 import { countRefusal } from '../../inference/admission/refusal-counter.ts'
 import { authenticate } from '../http/authenticate.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
@@ -167,6 +168,10 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary:
       'Google’s `generateContent`, `streamGenerateContent`, `countTokens`, `embedContent` and `batchEmbedContents`',
     query: ['alt'],
+  }),
+  dialectRoute(openAiResponses, {
+    path: '/responses',
+    summary: 'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events',
   }),
 ]
 

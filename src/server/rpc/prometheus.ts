@@ -1,7 +1,9 @@
 import { usdText } from '../../base/money.ts'
-import type { Histogram } from '../../telemetry/histogram.ts'
 import type { EndpointMetrics, RequestMetrics, Metrics } from '../../telemetry/metrics.ts'
 import type { AdminServices } from '../../inference/services/services.ts'
+import { genAiFamilies } from './gen-ai-metrics.ts'
+import * as text from './prometheus-text.ts'
+import type { Histogram } from '../../telemetry/histogram.ts'
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -11,8 +13,8 @@ export interface PrometheusFacts {
   readonly version: string
 }
 
-type Labels = Readonly<Record<string, string | number>>
-type Sample = readonly [labels: Labels, value: number | string]
+type Labels = text.Labels
+type Sample = text.Sample
 
 /** The counters in Prometheus' text format. Costs are exact decimals of US dollars. */
 export function prometheusText(facts: PrometheusFacts): string {
@@ -21,6 +23,7 @@ export function prometheusText(facts: PrometheusFacts): string {
     ...processFamilies(facts),
     ...totalFamilies(metrics.total),
     ...endpointFamilies(metrics.endpoints()),
+    ...genAiFamilies(metrics.endpoints()),
   ].join('')
 }
 
@@ -115,35 +118,12 @@ function labelsOf({ provider, endpoint }: EndpointMetrics): Labels {
   return { provider, endpoint }
 }
 
+const PREFIX = 'aibroker_'
+
 function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {
-  const lines = samples.map(([labels, value]) => `${PREFIX}${name}${labelText(labels)} ${value}\n`)
-  return lines.length === 0 ? '' : `${head(name, type, help)}${lines.join('')}`
+  return text.family(PREFIX + name, type, help, samples)
 }
 
 function histogram(name: string, help: string, samples: readonly (readonly [Labels, Histogram])[]): string {
-  if (samples.length === 0) return ''
-  const lines = samples.flatMap(([labels, histogram]) => [
-    ...histogram
-      .buckets()
-      .map(({ le, count: below }) => `${name}_bucket${labelText({ ...labels, le })} ${below}`),
-    `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${histogram.count}`,
-    `${name}_sum${labelText(labels)} ${histogram.sum}`,
-    `${name}_count${labelText(labels)} ${histogram.count}`,
-  ])
-  return `${head(name, 'histogram', help)}${lines.map((line) => `${PREFIX}${line}\n`).join('')}`
-}
-
-const PREFIX = 'aibroker_'
-
-function head(name: string, type: string, help: string): string {
-  return `# HELP ${PREFIX}${name} ${help}\n# TYPE ${PREFIX}${name} ${type}\n`
-}
-
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(String(value))}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+  return text.histogram(PREFIX + name, help, samples)
 }

@@ -1,4 +1,6 @@
 // What a dashboard shows is what the ledger has, to the nano-dollar, in any time zone and for any filter.
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bucketEdges } from '../../../src/base/calendar/time-zone.ts'
@@ -14,6 +16,7 @@ import {
   type LedgerWithReports,
   type SeededRequest,
 } from './seed-ledger.ts'
+import { finished, request } from '../samples.ts'
 
 const COUNT = 6000
 
@@ -192,6 +195,39 @@ test('totals as of an earlier moment do not count what came since, and a correct
   const { totals } = await own.reports.run('totals', { filter: {}, scope: undefined })
   expect(totals).toMatchObject({ requests: 520, cost: (await own.ledger.summary()).cost })
   expect(first).toHaveLength(500)
+})
+
+test('the corrected cost of a row is that of the ledger, bounds included', async () => {
+  await using own = ledgerWithReports()
+  const seeded = await seed(own.ledger, 200)
+  const hold = await own.ledger.hold(request('gen-counted'))
+  const bounds = { costLow: money(10n), costHigh: money(900n), countSource: 'counted' } as const
+  await own.ledger.settle(hold, finished(money(100n), bounds))
+  const priceOf = () => ({ prompt: 3_000n, completion: 7n }) as never
+  await own.ledger.reprice({ priceOf, priceVersion: 'v2', now: SEEDED_UNTIL * 1000 })
+  const { rows: listed } = await own.reports.run('page', { filter: {}, scope: undefined, limit: 300 })
+  expect(listed).toHaveLength(seeded.length + 1)
+  for (const row of listed) {
+    const entry = own.ledger.find(row.id)
+    const { cost, costLow, costHigh } = entry === undefined ? row : own.ledger.correctedCost(entry)
+    expect(row.corrected).toEqual({ cost, costLow, costHigh })
+  }
+  const counted = listed.find(({ id }) => id === 'gen-counted')
+  expect(counted?.corrected.costHigh).toBeGreaterThan(counted?.corrected.cost ?? 0n)
+})
+
+test('a damaged row is reported as one, with the file and what to do', async () => {
+  await using own = ledgerWithReports()
+  await seed(own.ledger, 20)
+  const path = join(own.folder, 'requests.db')
+  {
+    using database = new DatabaseSync(path, { timeout: 5000 })
+    database.exec(
+      `DROP TRIGGER request_logs_never_change; UPDATE request_logs SET attempts_detail = '{"x' WHERE seq = 7`,
+    )
+  }
+  const listed = own.reports.run('page', { filter: {}, scope: undefined, limit: 20 })
+  await expect(listed).rejects.toThrow(`the database ${path} is damaged (Unterminated string in JSON`)
 })
 
 test('deleted rows stay in the totals, and a new file says from when they are exact', async () => {

@@ -51,6 +51,15 @@ test('an untouched ledger verifies, with rows cleared away, added up and neither
   expect(await reopened.verify()).toEqual(verdict)
 })
 
+test('a file that can’t be read while it is open is reported with what to do', async () => {
+  await using here = temporaryStore()
+  const ledger = await bookedLedger(here)
+  tamper(here, 'DROP TABLE request_logs')
+  await expect(ledger.verify()).rejects.toThrow(
+    `the database ${here.path} is damaged (no such table: request_logs): write what can be read`,
+  )
+})
+
 const changes: readonly [string, string][] = [
   ['a day total', "UPDATE usage_days SET cost_nano = 1 WHERE day = 19003 AND ip = '10.0.0.0'"],
   ['a day total whose rows are cleared', 'UPDATE usage_days SET cost_nano = 1 WHERE day = 19000'],

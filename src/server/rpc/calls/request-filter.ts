@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { BrokerError } from '../../../base/errors.ts'
 import { parseUsd, usdText, type Money } from '../../../base/money.ts'
 import { payerAddress } from '../../../auth/address.ts'
+import { certaintyOf } from '../../../inference/response/cost-json.ts'
 import type {
   Percentiles,
   ReportedEntry,
@@ -121,8 +122,7 @@ export function wirePercentiles({ p50, p95 }: Percentiles): Result<'requests.tot
 
 /** A row of the ledger as the contract has it; the cost includes its corrections. */
 export function wireRow(entry: ReportedEntry, { role }: Pick<RpcCaller, 'role'>): Row {
-  const { usage, caller, cost, correction } = entry
-  const corrected = correction === undefined ? cost : (((cost ?? 0n) + correction) as Money)
+  const { usage, caller, corrected, correction } = entry
   return {
     id: entry.id,
     started_at_ms: entry.startedAt,
@@ -132,6 +132,7 @@ export function wireRow(entry: ReportedEntry, { role }: Pick<RpcCaller, 'role'>)
     kind: entry.kind,
     streamed: entry.streamed,
     attempts: entry.attemptCount ?? 0,
+    certainty: certaintyOf(corrected),
     cost_source: entry.costSource ?? 'none',
     count_source: entry.countSource,
     ...present({
@@ -149,9 +150,9 @@ export function wireRow(entry: ReportedEntry, { role }: Pick<RpcCaller, 'role'>)
       reasoning_tokens: usage?.reasoning,
       first_token_ms: entry.firstTokenMs,
       duration_ms: entry.durationMs,
-      cost_usd: textOf(corrected),
-      cost_low_usd: correction === undefined ? textOf(entry.costLow) : undefined,
-      cost_high_usd: correction === undefined ? textOf(entry.costHigh) : undefined,
+      cost_usd: textOf(corrected.cost),
+      cost_low_usd: textOf(corrected.costLow),
+      cost_high_usd: textOf(corrected.costHigh),
       correction_usd: textOf(correction),
       error: entry.error,
       flag: entry.flag,

@@ -62,7 +62,12 @@ export const requestRow = z
     reasoning_tokens: count.optional(),
     first_token_ms: count.optional(),
     duration_ms: count.optional(),
-    cost_usd: usd.optional().describe('With corrections; absent when it is not known exactly.'),
+    certainty: z
+      .enum(['known', 'bounded', 'unpriced'])
+      .describe(
+        'Exact; an estimate or between bounds; without a price, so that at most a lower bound is known.',
+      ),
+    cost_usd: usd.optional().describe('With corrections; an estimate where there are bounds.'),
     cost_low_usd: usd.optional(),
     cost_high_usd: usd.optional(),
     cost_source: z
@@ -129,6 +134,7 @@ const EXAMPLE_ROW = {
   prompt_tokens: 12,
   completion_tokens: 34,
   cost_usd: '0.0000222',
+  certainty: 'known',
   cost_source: 'price',
   count_source: 'reported',
 } as const

@@ -1,0 +1,2 @@
+/** OpenRouter's name for the form of OpenAI's opaque reasoning. */
+export const OPENAI_FORMAT = 'openai-responses-v1'

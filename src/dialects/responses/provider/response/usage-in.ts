@@ -1,0 +1,29 @@
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
+
+/** Usage in the words of chat completions, which have the same arithmetic. */
+export function usageIn(usage: unknown): Fields | undefined {
+  if (!isObject(usage)) return undefined
+  const input = objectIn(usage['input_tokens_details'])
+  const output = objectIn(usage['output_tokens_details'])
+  const prompt = countIn(usage['input_tokens'])
+  const completion = countIn(usage['output_tokens'])
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: {
+      cached_tokens: countIn(input['cached_tokens']),
+      cache_write_tokens: countIn(input['cache_write_tokens']),
+    },
+    completion_tokens_details: { reasoning_tokens: countIn(output['reasoning_tokens']) },
+  }
+}
+
+function objectIn(value: unknown): Fields {
+  return isObject(value) ? value : {}
+}
+
+function countIn(value: unknown): number {
+  return typeof value === 'number' && value > 0 ? value : 0
+}

@@ -1,0 +1,94 @@
+import { BrokerError } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
+import { writeRequest } from '../../dialects/responses/provider/request-out.ts'
+import { readResponse, type ResponseFacts } from '../../dialects/responses/provider/response/response-in.ts'
+import { ResponsesDecoder } from '../../dialects/responses/provider/response/stream-decoder.ts'
+import { spliceRequest } from '../../dialects/responses/provider/source-request.ts'
+import { openThinking, sealThinking, type ThinkingMaker } from '../../dialects/sealed-thinking.ts'
+import { parseObject } from '../../wire/openai/parse-object.ts'
+import { errorOfObject } from '../errors/upstream-errors.ts'
+import type { ProviderRequest } from '../provider.ts'
+import { EventReader } from './event-reader.ts'
+import type {
+  DecodedResponse,
+  EncodedRequest,
+  EncodeFacts,
+  ExpectedResponse,
+  ProviderProtocol,
+} from './protocol.ts'
+
+/** OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses. No state is kept at the provider. */
+export const responses: ProviderProtocol = {
+  keyHeaders: (key: Secret | undefined) =>
+    key === undefined ? [] : ['authorization', `Bearer ${key.reveal()}`],
+  encode(request, facts) {
+    if (request.route !== 'chat') throw notServed(request, facts)
+    return isSameDialect(request) ? encodeSource(request, facts) : encodeChat(request, facts)
+  },
+  createStreamReader: (handler) =>
+    new EventReader(handler, new ResponsesDecoder(responseFacts(handler.request, handler))),
+  readResponse: (body, expected) => decodeResponse(body, expected),
+}
+
+function notServed({ route }: ProviderRequest, { definition }: EncodeFacts): BrokerError {
+  return new BrokerError('not-carried', `${definition.displayName} serves no ${route}`, {
+    details: { isUnsent: true },
+  })
+}
+
+function isSameDialect({ body }: ProviderRequest): boolean {
+  return body.source?.dialect === 'responses'
+}
+
+function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
+  const source = request.body.source?.body ?? request.body
+  const { text, dropped } = spliceRequest(source, { modelId: request.modelId, open: opener(request, facts) })
+  return { path: '/responses', body: text, leftOut: dropped }
+}
+
+function encodeChat(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
+  const { modelId, stream, isReasoningModel } = request
+  const { request: body, dropped } = writeRequest(request.body.value, {
+    modelId,
+    stream,
+    reasons: isReasoningModel,
+    open: opener(request, facts),
+  })
+  return { path: '/responses', body: JSON.stringify(body), leftOut: dropped }
+}
+
+function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts): ThinkingMaker {
+  return { key: key?.reveal() ?? '', provider: definition.id, modelId }
+}
+
+function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
+  const maker = makerOf(request, facts)
+  return (sealed) => openThinking(sealed, maker)
+}
+
+function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
+  const maker = makerOf(request, facts)
+  return { seal: (blob) => sealThinking(blob, maker), keepsOriginal: isSameDialect(request) }
+}
+
+function decodeResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
+  const { provider, request, contentType } = expected
+  const response = parseObject(body) as Readonly<Record<string, unknown>> | undefined
+  if (response === undefined)
+    return unusable(
+      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
+      provider,
+      body,
+    )
+  const { error, output } = response
+  if (error !== undefined && error !== null) return errorOfObject(provider, error)
+  if (!Array.isArray(output)) return unusable(`${provider} sent a response without output`, provider, body)
+  const read = readResponse(response, responseFacts(request, expected))
+  return { json: JSON.stringify(read), response: read }
+}
+
+function unusable(message: string, provider: string, body: string): BrokerError {
+  return new BrokerError('upstream-failed', message, {
+    details: { provider, status: 200, raw: body.slice(0, 500) },
+  })
+}

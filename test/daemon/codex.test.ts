@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { hasCodex, runCodex } from '../support/codex.ts'
+import { openaiAt } from '../support/providers-env.ts'
+import {
+  chatChunk,
+  done,
+  finishChunk,
+  scriptedUpstream,
+  sse,
+  usageChunk,
+  type ReceivedRequest,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { portTo } from '../support/port-to-socket.ts'
+import { startBroker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const USAGE = { prompt_tokens: 9000, completion_tokens: 20, total_tokens: 9020 }
+
+interface ChatBody {
+  readonly messages: readonly { readonly role: string }[]
+  readonly tools?: readonly { readonly function: { readonly name: string } }[]
+}
+
+/** A model that writes a file with the tool that it is offered, and says so once it has the result. */
+function writesFile(path: string): (request: ReceivedRequest) => readonly Step[] {
+  const command = `printf 'written by a model of another vendor' > ${path}`
+  const script = `const result = await tools.exec_command({cmd: ${JSON.stringify(command)}}); text(result.output)`
+  const calls: Readonly<Record<string, object>> = {
+    exec_command: { cmd: command },
+    exec: { input: script },
+  }
+  return ({ body }) => {
+    const { messages, tools = [] } = body as ChatBody
+    const offered = tools.map(({ function: { name } }) => name).find((name) => name in calls)
+    const isDone = messages.some(({ role }) => role === 'tool')
+    if (isDone || offered === undefined)
+      return [sse(chatChunk('The file is '), chatChunk('written.'), finishChunk(), usageChunk(USAGE), done)]
+    const called = { name: offered, arguments: JSON.stringify(calls[offered]) }
+    const delta = { tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: called }] }
+    const chunk = { ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] }
+    return [sse(chunk, finishChunk('tool_calls'), usageChunk(USAGE), done)]
+  }
+}
+
+const IS_INSTALLED = hasCodex()
+if (!IS_INSTALLED) console.log('skipped: Codex is not installed; CODEX_PATH names its program')
+
+/** Codex sends functions for a name that it does not know, and one tool of free text, in a namespace, for a newer one. */
+test.skipIf(!IS_INSTALLED).each(['gpt-4.1', 'gpt-5.6-sol'])(
+  'Codex writes a file with %s at a provider of chat completions',
+  async (model) => {
+    using folder = tempFolder()
+    const path = join(folder.path, 'note.txt')
+    await using upstream = await scriptedUpstream(writesFile(path))
+    await using broker = await startBroker({ env: openaiAt(upstream) })
+    using port = await portTo(broker.sockets.rest)
+    const output = await runCodex({
+      baseUrl: `${port.url}/v1`,
+      folder: folder.path,
+      model,
+      prompt: `Write a note to ${path}`,
+    })
+    expect(output).toContain('The file is written.')
+    expect(await readFile(path, 'utf8')).toBe('written by a model of another vendor')
+    expect(broker.rows().filter(({ status }) => status !== 'finished')).toEqual([])
+  },
+)
