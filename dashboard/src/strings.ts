@@ -289,7 +289,6 @@ export const t = {
     child: 'Child',
     here: 'This broker',
     isMother: 'answers other brokers',
-    noChildren: 'answers no other broker',
     mothers: 'Mothers',
     chip: 'cascade',
     none: 'No broker is above this one. Start one, then add its address here:',

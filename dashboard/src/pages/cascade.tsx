@@ -53,16 +53,13 @@ function Tree({ above, below }: { above: readonly Mother[]; below: readonly Leas
           </li>
         ))}
         <li>
-          <Hop
-            name={t.cascade.here}
-            role={state?.is_mother === true ? t.cascade.isMother : t.cascade.noChildren}
-          >
+          <Hop name={t.cascade.here} role={state?.is_mother === true ? t.cascade.isMother : ''}>
             <Loading query={all}>{({ totals }) => <SpendFigure totals={totals} />}</Loading>
           </Hop>
         </li>
         {below.map((lease) => (
           <li key={lease.id}>
-            <Hop name={lease.token ?? lease.address} role={t.cascade.child}>
+            <Hop name={lease.token ?? lease.address} role={t.cascade.child.toLowerCase()}>
               <strong data-exact={lease.spent_usd}>{usdCell(lease.spent_usd)}</strong>
             </Hop>
           </li>
@@ -140,20 +137,21 @@ function Mothers({ mothers }: { mothers: readonly Mother[] }) {
               cell: (mother) => (
                 <>
                   <Name text={mother.label ?? mother.id} /> <span className="chip">{t.cascade.chip}</span>
-                  <br />
-                  <span className="faint name">{visible(placeOf(mother))}</span>
+                  <div className="faint name wide">{visible(placeOf(mother))}</div>
                 </>
               ),
             },
             {
               name: t.columns.state,
               cell: ({ state, problem }) => (
-                <span
-                  className={`status ${state === 'up' ? 'finished' : state === 'down' ? 'failed' : 'open'}`}
-                >
-                  <span aria-hidden="true">{SIGNS[state]}</span> {state}
-                  {problem !== undefined && `: ${visible(problem)}`}
-                </span>
+                <>
+                  <span
+                    className={`status ${state === 'up' ? 'finished' : state === 'down' ? 'failed' : 'open'}`}
+                  >
+                    <span aria-hidden="true">{SIGNS[state]}</span> {state}
+                  </span>
+                  {problem !== undefined && <div className="faint name wide">{visible(problem)}</div>}
+                </>
               ),
             },
             { name: t.columns.endpoints, isNumber: true, isExtra: true, cell: ({ models }) => models },
@@ -333,7 +331,9 @@ function HeldLeases() {
       {(held) =>
         held.length > 0 && (
           <>
-            <h2>{t.cascade.held}</h2>
+            <div className="page-head">
+              <h2>{t.cascade.held}</h2>
+            </div>
             <Table
               label={t.cascade.held}
               rows={held}
@@ -393,7 +393,9 @@ function GrantedLeases({ leases }: { leases: readonly Lease[] }) {
   })
   return (
     <>
-      <h2>{t.cascade.leases}</h2>
+      <div className="page-head">
+        <h2>{t.cascade.leases}</h2>
+      </div>
       {end.error !== null && <Failure error={end.error} />}
       {leases.length === 0 ? (
         <p className="state">{t.cascade.noLeases}</p>
