@@ -24,7 +24,7 @@ let broker: Broker
 let client: ReturnType<typeof openaiClient>
 beforeAll(async () => {
   upstream = await scriptedUpstream(scenes)
-  broker = await startBroker({ env: openaiAt(upstream) })
+  broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_HANGUP: 'cut' } })
   client = openaiClient(broker.sockets.rest)
 }, 30_000)
 afterAll(async () => {
