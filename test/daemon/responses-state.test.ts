@@ -8,6 +8,7 @@ import {
   json,
   scriptedUpstream,
   sse,
+  stall,
   usageChunk,
   type ReceivedRequest,
   type ScriptedUpstream,
@@ -23,7 +24,7 @@ let broker: Broker
 let client: ReturnType<typeof openaiClient>
 beforeAll(async () => {
   upstream = await scriptedUpstream(scenes)
-  broker = await startBroker({ env: openaiAt(upstream) })
+  broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_HANGUP: 'cut' } })
   client = openaiClient(broker.sockets.rest)
 }, 30_000)
 afterAll(async () => {
@@ -34,6 +35,7 @@ function scenes({ body }: ReceivedRequest): readonly Step[] {
   const { stream, messages } = body as { stream?: boolean; messages: readonly object[] }
   const last = JSON.stringify(messages.at(-1))
   if (last.includes('busy')) return [json(429, { error: { message: 'slow down' } }, { 'retry-after': '7' })]
+  if (last.includes('forever')) return [stall]
   if (stream === true) return [sse(chatChunk('hel'), chatChunk('lo'), finishChunk(), usageChunk(USAGE), done)]
   const choices = [{ index: 0, message: { role: 'assistant', content: 'hello' }, finish_reason: 'stop' }]
   return [json(200, { id: 'x', object: 'chat.completion', created: 1, model, choices, usage: USAGE })]
@@ -100,6 +102,25 @@ describe('the other routes of the Responses API', () => {
     await expect.poll(async () => (await client.responses.retrieve(queued.id)).status).toBe('completed')
     expect(await client.responses.retrieve(queued.id)).toMatchObject({ output_text: 'hello' })
     expect(broker.rows().at(-1)).toMatchObject({ status: 'finished' })
+  })
+
+  test('a response in the background is cancelled, and its request with it', async () => {
+    const { id } = await client.responses.create({ model, input: 'forever', background: true })
+    await expect.poll(() => JSON.stringify(upstream.requests.at(-1)?.body)).toContain('forever')
+    expect(await client.responses.cancel(id)).toMatchObject({ id, status: 'cancelled' })
+    await expect.poll(() => broker.rows().some(({ status }) => status === 'cancelled')).toBe(true)
+    expect(await client.responses.retrieve(id)).toMatchObject({ status: 'cancelled' })
+  })
+
+  test('a worker hands a request that needs a kept response to the primary', async () => {
+    await using busy = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_WORKERS: '2' } })
+    await using other = openaiClient(busy.sockets.rest)
+    const { id } = await other.responses.create({ model, input: 'one' })
+    await other.responses.create({ model, input: 'two', previous_response_id: id })
+    expect(sent()).toHaveLength(3)
+    expect(await other.responses.create({ model, input: 'hi', store: false })).toMatchObject({
+      status: 'completed',
+    })
   })
 
   test('a response that is not in the background cannot be cancelled', async () => {

@@ -170,6 +170,22 @@ test('items of which only the last event comes are read from it', () => {
   expect(text).toContain('"finish_reason":"tool_calls"')
 })
 
+test('events without places, as llama-server has them, are not passed on but written anew', () => {
+  const decoder = new ResponsesDecoder({ seal: (blob) => blob, keepsOriginal: true })
+  const item = { id: 'msg_1', type: 'message', content: [] }
+  const chunks = [
+    { type: 'response.output_item.added', item },
+    { type: 'response.output_text.delta', item_id: 'msg_1', delta: 'hi' },
+    { type: 'response.output_item.done', item: { ...item, content: [{ type: 'output_text', text: 'hi' }] } },
+    completed,
+  ].flatMap((event) => decoder.decode(event))
+  expect(JSON.stringify(chunks)).not.toContain('dialect_fields')
+  const encoder = new ResponsesEncoder(facts)
+  const text = chunks.map((chunk) => encoder.chunk(JSON.stringify(chunk))).join('') + encoder.end()
+  const last = eventsOf(text).at(-1)
+  expect(last?.response?.output).toMatchObject([{ content: [{ text: 'hi' }] }])
+})
+
 test.each([
   [
     'response.failed',
