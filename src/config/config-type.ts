@@ -27,6 +27,8 @@ export interface Config {
   /** Files of the certificate and the key with which the TCP listener speaks TLS; plain TCP without them. */
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
   readonly isMother: boolean
+  /** What Hero OS says of this host's mycelium address. */
+  readonly myceliumIp: string | undefined
   /** How many brokers above this one a request may pass that begins here. */
   readonly maxHops: number
   /** How many retries a request may cause over all brokers of a cascade, besides the first attempt. */
@@ -67,6 +69,8 @@ export interface Config {
   readonly hedgePercent: number
   /** How long the responses of requests with an `Idempotency-Key` are kept. */
   readonly keepResponsesMs: number
+  /** How long responses are kept that callers may name by `previous_response_id`. */
+  readonly keepNamedResponsesMs: number
   /** How long running requests may continue during a stop. */
   readonly drainTimeoutMs: number
   /** The timeouts that are set in the environment; for others `providers` has defaults. */

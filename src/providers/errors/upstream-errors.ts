@@ -42,6 +42,7 @@ export function errorOfStatus(
       retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
       mayBeCharged: content.mayBill,
       attempts: content.attempts,
+      isOverLease: content.isOverLease,
     },
   })
 }
@@ -60,6 +61,7 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
       refusal,
       mayBeCharged: content.mayBill,
       attempts: content.attempts,
+      isOverLease: content.isOverLease,
     },
   })
 }
