@@ -11,9 +11,9 @@ import { tempFolder } from '../support/temp-folder.ts'
 const PACKAGING = join(import.meta.dirname, '..', '..', 'packaging')
 const read = (...path: readonly string[]): string => readFileSync(join(PACKAGING, ...path), 'utf8')
 
-function isInstalled(program: string): boolean {
+function isInstalled(program: string, question = '--version'): boolean {
   try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    execFileSync(program, [question], { stdio: 'ignore' })
     return true
   } catch {
     return false
@@ -51,7 +51,7 @@ test.skipIf(!isInstalled('systemd-analyze'))('systemd accepts the unit of the De
   expect(execFileSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' })).toBe('')
 })
 
-test.skipIf(!isInstalled('helm'))('helm finds no fault in the chart', () => {
+test.skipIf(!isInstalled('helm', 'version'))('helm finds no fault in the chart', () => {
   const chart = join(PACKAGING, 'helm', 'hero-aibroker')
   expect(execFileSync('helm', ['lint', '--strict', chart], { encoding: 'utf8' })).toContain(
     '0 chart(s) failed',
