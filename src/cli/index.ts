@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { runCommand } from './agents/run.ts'
 import { backupCommand } from './backup/backup.ts'
 import { restoreCommand } from './backup/restore.ts'
 import { chatCommand } from './chat/chat.ts'
@@ -32,6 +33,7 @@ import { usageCommand } from './usage/usage.ts'
 /** Every command, in the order in which help shows them. */
 export const commands: readonly ((cli: Cli) => Command)[] = [
   chatCommand,
+  runCommand,
   speakCommand,
   transcribeCommand,
   imageCommand,

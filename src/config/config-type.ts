@@ -69,6 +69,8 @@ export interface Config {
   readonly hedgePercent: number
   /** How long the responses of requests with an `Idempotency-Key` are kept. */
   readonly keepResponsesMs: number
+  /** How long responses are kept that callers may name by `previous_response_id`. */
+  readonly keepNamedResponsesMs: number
   /** How long running requests may continue during a stop. */
   readonly drainTimeoutMs: number
   /** The timeouts that are set in the environment; for others `providers` has defaults. */
@@ -86,6 +88,10 @@ export interface Config {
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
   readonly heroSecret: Secret | undefined
+  /** The URL to which alarms are sent. */
+  readonly alarmWebhook: string | undefined
+  /** Signs what is sent there. */
+  readonly alarmSecret: Secret | undefined
   /**
    * Keys for `name` (`groq`, `serper`, …), in order and without duplicates: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
    * `keyEnv` and its plural. Throws `bad-request` for a key that can't be sent in a header.

@@ -88,6 +88,8 @@ export function loadConfig(options: {
     keepResponsesMs:
       settings.wholeNumber('AIBROKER_IDEMPOTENCY_HOURS', 'hours', DEFAULT_SETTINGS.idempotencyHours) *
       3_600_000,
+    keepNamedResponsesMs:
+      settings.wholeNumber('AIBROKER_RESPONSES_HOURS', 'hours', DEFAULT_SETTINGS.responsesHours) * 3_600_000,
     drainTimeoutMs:
       settings.wholeNumber('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', DEFAULT_SETTINGS.drainTimeoutS) * 1000,
     timeouts: readTimeouts(settings),
@@ -102,6 +104,8 @@ export function loadConfig(options: {
     }),
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
+    alarmWebhook: alarmWebhookOf(settings),
+    alarmSecret: findSecret(secrets, 'AIBROKER_ALARM_SECRET'),
     keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
     keysCommandOutput: () => fromCommand ?? {},
     async runKeysCommand() {
@@ -199,6 +203,16 @@ function tlsOf(settings: Settings, cwd: string): Config['tls'] {
   const certPath = cert ?? key
   if (certPath === undefined) return undefined
   return Object.freeze({ certPath: resolve(cwd, certPath), keyPath: resolve(cwd, key ?? certPath) })
+}
+
+function alarmWebhookOf(settings: Settings): string | undefined {
+  const name = 'AIBROKER_ALARM_WEBHOOK'
+  const url = settings.text(name)
+  if (url === undefined) return undefined
+  const parsed = URL.parse(url)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    settings.addError(name, 'should be a URL, such as https://hooks.example.org/broker')
+  return url
 }
 
 function probeEveryMs(settings: Settings): number | undefined {

@@ -239,6 +239,16 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'How long the responses of requests with an `Idempotency-Key` are kept.',
   },
   {
+    name: 'keep_responses_ms',
+    value: (c) => c.keepNamedResponsesMs,
+    variables: ['AIBROKER_RESPONSES_HOURS'],
+    type: COUNT,
+    unit: 'hours',
+    default: String(D.responsesHours),
+    effect:
+      'How long responses of `/v1/responses` are kept for `previous_response_id`, in memory alone; none are with `store: false`.',
+  },
+  {
     name: 'body_limit_bytes',
     value: (c) => c.bodyLimitBytes,
     variables: ['AIBROKER_BODY_LIMIT_MB'],
@@ -392,6 +402,21 @@ export const SETTINGS: readonly SettingRow[] = [
     variables: ['HERO_SECRET'],
     type: 'secret',
     effect: 'The secret that signs Hero’s JSON Web Tokens. May be in `.env`.',
+  },
+  {
+    name: 'alarm_webhook',
+    value: (c) => shownUrl(c.alarmWebhook),
+    variables: ['AIBROKER_ALARM_WEBHOOK'],
+    type: 'URL',
+    effect: 'Alarms are sent there when they begin and end; `docs/operations.md` has the form.',
+  },
+  {
+    name: 'alarm_secret',
+    value: (c) => hidden(c.alarmSecret),
+    variables: ['AIBROKER_ALARM_SECRET'],
+    type: 'secret',
+    effect:
+      'The secret that signs what is sent to `AIBROKER_ALARM_WEBHOOK`. May be in any source of secrets.',
   },
   {
     name: 'credentials_directory',

@@ -43,6 +43,15 @@ export function mayHaveSeal(text: string): boolean {
   return text.includes(MARK)
 }
 
+/** The last seal in the JSON of a request: its conversation goes on where that was made. */
+export function lastSealIn(json: string): string | undefined {
+  const from = json.lastIndexOf(MARK)
+  if (from < 0) return undefined
+  const to = json.indexOf('"', from)
+  const sealed = json.slice(from, to < 0 ? undefined : to)
+  return isSealed(sealed) ? sealed : undefined
+}
+
 function macOf(blob: string, { key, provider, modelId }: ThinkingMaker): string {
   const mac = createHmac('sha256', `thinking\0${key}`)
   return mac.update(`${provider}\0${modelId}\0${blob}`).digest('base64url').slice(0, MAC_LENGTH)

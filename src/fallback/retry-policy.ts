@@ -183,7 +183,8 @@ function retrySame<C extends Candidate>(
  */
 function isMomentary({ code, details }: BrokerError): boolean {
   const { raw, mayRepeat, isUnsent, retryAfter, refusal, status = 503 } = details
-  if (refusal === 'malformed-output') return true
+  // The second attempt is made without the thoughts.
+  if (refusal === 'malformed-output' || refusal === 'foreign-thinking') return true
   const isKnown = details.status !== undefined || raw !== undefined || mayRepeat === true
   const isServerTrouble = isKnown && status >= 500 && status !== 501
   const isFailure = code === 'upstream-failed' || (code === 'upstream-busy' && status !== 429)

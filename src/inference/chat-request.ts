@@ -4,6 +4,7 @@ import type { ProviderCall, Provider, ProviderRequest } from '../providers/provi
 import type { UsageShape } from '../providers/usage-shape.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatRequest } from '../wire/openai/chat.ts'
+import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
 import { maxChatUsage, maxCost } from './budget/worst-case.ts'
 import { fitContextWindow } from './prompt/fit-context-window.ts'
 import type { BatchResponseHandler } from './request/embedding-batches.ts'
@@ -11,6 +12,7 @@ import type { RequestContext, InferenceRequest, InferenceKind } from './request/
 import { chatFormatter } from './response/formats/chat-response.ts'
 import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
 import { selectCandidates } from './candidates/select-candidates.ts'
+import { thinkingMakerFirst } from './candidates/thinking-maker-first.ts'
 import type { InferenceServices } from './services/services.ts'
 import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 
@@ -21,11 +23,14 @@ export function prepareChat(
   services: InferenceServices,
 ): InferenceRequest | Promise<InferenceRequest> {
   const { body, routing, stream, n } = request
-  const { candidates } = selectCandidates(
+  const plan = selectCandidates(
     { kind: 'chat', requested: routing, strategy: services.strategy },
     context,
     services,
   )
+  // A caller that orders the providers itself keeps its order.
+  const isOrdered = routing.preferences !== NO_PREFERENCES
+  const candidates = isOrdered ? plan.candidates : thinkingMakerFirst(plan.candidates, body.text, services)
   const kind = new ChatKind(request, services.catalog())
   const inference: InferenceRequest = {
     kind,

@@ -145,6 +145,8 @@ export interface ProviderRequest {
   readonly maxOutputTokens?: number | undefined
   /** Whether the model is known to reason, or known not to; absent when unknown. */
   readonly isReasoningModel?: boolean | undefined
+  /** Opaque thinking in the history is left out: a provider has refused it. */
+  readonly withoutThinking?: boolean | undefined
   /** Another endpoint can respond instead, so that this one's silence is not waited for as long as when it is alone. */
   readonly hasAlternative?: boolean | undefined
   /** Monotonic milliseconds at which the whole request must be complete. */
@@ -224,6 +226,8 @@ export interface Provider {
   readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
+  /** Whether one of its keys made this opaque thinking, for one of its models; absent where nothing of the kind is made. */
+  readonly hasMade?: ((sealed: string, modelId: string) => boolean) | undefined
   /** The states of its keys, without the keys. */
   keys(): readonly KeyState[]
   /**

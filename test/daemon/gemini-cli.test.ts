@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { hasGeminiCli, runGeminiCli } from '../support/gemini-cli.ts'
+import { GEMINI_CLI, hasGeminiCli, runGeminiCli } from '../support/gemini-cli.ts'
 import { openaiAt } from '../support/providers-env.ts'
+import { MAIN, runProcess } from '../support/run-cli.ts'
 import {
   chatChunk,
   done,
@@ -62,5 +64,45 @@ test.skipIf(!IS_INSTALLED)(
     expect(output).toContain('The file is written.')
     expect(await readFile(path, 'utf8')).toBe('written by a model of another vendor\n')
     expect(broker.rows().filter(({ status }) => status !== 'finished')).toEqual([])
+  },
+)
+
+test.skipIf(!IS_INSTALLED)(
+  'hero_aibroker run starts Gemini CLI on the socket, and prints what it cost',
+  { timeout: 120_000 },
+  async () => {
+    using folder = tempFolder()
+    const path = join(folder.path, 'note.txt')
+    await using upstream = await scriptedUpstream(writesFile(path))
+    await using broker = await startBroker({ env: openaiAt(upstream) })
+    const prompt = ['-p', `Write a note to ${path}`, '--approval-mode', 'yolo', '--skip-trust']
+    const { exit, out, err } = await runProcess(
+      process.execPath,
+      [
+        MAIN,
+        '--socket',
+        broker.sockets.folder,
+        '-m',
+        'gpt-4.1',
+        'run',
+        'gemini',
+        '--usd',
+        '1',
+        '--',
+        ...prompt,
+      ],
+      {
+        environment: {
+          PATH: `${dirname(GEMINI_CLI)}:${process.env['PATH'] ?? ''}`,
+          HOME: folder.path,
+          // Gemini CLI trusts no settings below a folder that others may write to.
+          XDG_CACHE_HOME: join(homedir(), '.cache'),
+        },
+        cwd: folder.path,
+      },
+    )
+    expect([exit, out]).toEqual([0, expect.stringContaining('The file is written.')])
+    expect(err).toMatch(/gemini: \d requests?, [\d,]+ tokens, \$0\.\d+ of \$1\.00/)
+    expect(await readFile(path, 'utf8')).toBe('written by a model of another vendor\n')
   },
 )

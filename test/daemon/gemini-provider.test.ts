@@ -47,7 +47,10 @@ let messages: ReturnType<typeof anthropicClient>
 beforeAll(async () => {
   upstream = await scriptedUpstream(scenes)
   broker = await startBroker({
-    env: { GEMINI_API_KEYS: 'AIza-canary', AIBROKER_GEMINI_URL: upstream.baseUrl },
+    env: {
+      GEMINI_API_KEYS: 'AIza-canary,AIza-canary-2,AIza-canary-3',
+      AIBROKER_GEMINI_URL: upstream.baseUrl,
+    },
     args: ['--address', '127.0.0.1', '--port', '0'],
   })
   chat = openaiClient(broker.sockets.rest)
@@ -61,6 +64,12 @@ function scenes({ body, path }: ReceivedRequest): readonly Step[] {
   const { contents } = body as { contents: readonly object[] }
   const last = JSON.stringify(contents.at(-1))
   if (last.includes('break')) return [raw(THOUGHT + parts({ text: 'half' })), cut]
+  if (last.includes('distrust') && JSON.stringify(body).includes(SIGNATURE))
+    return [
+      json(400, {
+        error: { code: 400, message: 'Thought signature is not valid', status: 'INVALID_ARGUMENT' },
+      }),
+    ]
   if (last.includes('blocked'))
     return [json(200, { promptFeedback: { blockReason: 'SAFETY' }, usageMetadata: { promptTokenCount: 9 } })]
   if (last.includes('malformed'))
@@ -107,7 +116,7 @@ describe('a provider that speaks Google’s protocol', () => {
     })
     expect(received()).toMatchObject({
       path: '/v1/models/gemini-3.1-pro-preview:generateContent',
-      headers: { 'x-goog-api-key': 'AIza-canary' },
+      headers: { 'x-goog-api-key': expect.stringContaining('AIza-canary') as string },
       body: {
         systemInstruction: { parts: [{ text: 'be brief' }] },
         contents: [{ role: 'user', parts: [{ text: 'hi' }] }],
@@ -222,6 +231,45 @@ describe('a provider that speaks Google’s protocol', () => {
       ],
     })
     expect(JSON.stringify(received().body)).toContain(SIGNATURE)
+  })
+
+  /** What a client of Google's sends after one answer with a signature. */
+  async function signedTurn(text: string): Promise<object> {
+    const response = await broker.post(`/v1beta/models/${model}:streamGenerateContent`, {
+      contents: [{ role: 'user', parts: [{ text: 'weather' }] }],
+    })
+    const events = response.json as { candidates: { content: { parts: { functionCall?: object }[] } }[] }[]
+    const calls = events
+      .flatMap(({ candidates }) => candidates[0]?.content.parts ?? [])
+      .filter(({ functionCall }) => functionCall)
+    const results = calls.map(() => ({ functionResponse: { name: 'weather', response: { output: text } } }))
+    return {
+      contents: [
+        { role: 'user', parts: [{ text: 'weather' }] },
+        { role: 'model', parts: calls },
+        { role: 'user', parts: results },
+      ],
+    }
+  }
+
+  test('a conversation with signatures stays with the key that made them', async () => {
+    for (let turn = 0; turn < 6; turn++) {
+      const body = await signedTurn('rain')
+      const { 'x-goog-api-key': maker } = received().headers
+      await broker.post(`/v1beta/models/${model}:generateContent`, body)
+      expect(received().headers['x-goog-api-key']).toBe(maker)
+      expect(JSON.stringify(received().body)).toContain(SIGNATURE)
+    }
+  })
+
+  test('a request whose signatures are refused is sent once more without them, which is said', async () => {
+    const body = await signedTurn('distrust')
+    const before = upstream.requests.length
+    const response = await broker.post(`/v1beta/models/${model}:generateContent`, body)
+    expect(response.status).toBe(200)
+    expect(response.headers['x-aibroker-left-out']).toBe('thoughtSignature')
+    expect(upstream.requests.length - before).toBe(2)
+    expect(JSON.stringify(received().body)).not.toContain(SIGNATURE)
   })
 
   test('a signature of another key is left out by name, and the call passes without a check', async () => {

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 /** The program of `@google/gemini-cli`: at `GEMINI_CLI_PATH`, or `gemini` on the path. */
-const PROGRAM = process.env['GEMINI_CLI_PATH'] ?? 'gemini'
+export const GEMINI_CLI = process.env['GEMINI_CLI_PATH'] ?? 'gemini'
 
 /** Whether Gemini CLI is installed; it is too large for a development dependency. */
 export function hasGeminiCli(): boolean {
-  return spawnSync(PROGRAM, ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0
+  return spawnSync(GEMINI_CLI, ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0
 }
 
 export interface GeminiCliRun {
@@ -36,7 +36,7 @@ export async function runGeminiCli({ port, folder, model, prompt }: GeminiCliRun
     GEMINI_CLI_NO_RELAUNCH: 'true',
     GEMINI_SANDBOX: 'false',
   }
-  const running = promisify(execFile)(PROGRAM, args, { cwd: folder, env, timeout: 100_000 })
+  const running = promisify(execFile)(GEMINI_CLI, args, { cwd: folder, env, timeout: 100_000 })
   running.child.stdin?.end()
   const { stdout } = await running
   return stdout

@@ -57,13 +57,15 @@ export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Called with the process once it has started. */
   readonly during?: (child: ChildProcess) => void
+  /** The folder that it works in; that of the tests by default. */
+  readonly cwd?: string
 }
 
 /** Runs a process whose environment has Node and our program, and no other variables of this machine. */
 export async function runProcess(
   command: string,
   argv: readonly string[],
-  { environment, during }: ProcessOptions = {},
+  { environment, during, cwd }: ProcessOptions = {},
 ): Promise<CliRun> {
   const env = {
     PATH: process.env['PATH'],
@@ -73,7 +75,7 @@ export async function runProcess(
     MAIN,
     ...environment,
   }
-  const child = spawn(command, argv, { env })
+  const child = spawn(command, argv, { env, cwd })
   child.stdin.end()
   const [out, err] = [child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray()]
   during?.(child)

@@ -12,6 +12,17 @@ export interface Failure {
   readonly exit: number
 }
 
+/** Ends a command with the exit code of a program that it ran; that program has said why. */
+export class CommandExit extends Error {
+  readonly exit: number
+
+  constructor(exit: number) {
+    super(`ended with ${exit}`)
+    this.name = 'CommandExit'
+    this.exit = exit
+  }
+}
+
 /** For bad arguments, which commander has explained already. */
 const USAGE_ERROR = ERRORS['bad-request'].exit
 
@@ -19,6 +30,7 @@ const USAGE_ERROR = ERRORS['bad-request'].exit
 const INTERRUPTED = 130
 
 export function toFailure(thrown: unknown): Failure {
+  if (thrown instanceof CommandExit) return { line: undefined, exit: thrown.exit }
   if (thrown instanceof CommanderError)
     return { line: undefined, exit: thrown.exitCode === 0 ? 0 : USAGE_ERROR }
   if (thrown instanceof DOMException && thrown.name === 'AbortError')

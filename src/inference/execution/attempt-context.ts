@@ -35,6 +35,8 @@ export interface AttemptContext {
   readonly delivered: DeliveredText | undefined
   /** What is told to brokers above; absent where none is a candidate. */
   readonly hop?: OutgoingHop | undefined
+  /** Set once a provider has refused the opaque thoughts of the history: further attempts are made without them. */
+  withoutThinking?: boolean | undefined
   /** Called before the caller gets the first chunk; only where a second attempt may run beside this one. */
   readonly onBegin?: (() => void) | undefined
 }

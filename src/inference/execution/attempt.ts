@@ -117,7 +117,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   #providerCall(): ProviderRequest {
-    const { request, context, deadlineAt } = this.#shared
+    const { request, context, deadlineAt, withoutThinking } = this.#shared
     const hasAlternative = this.#hasAlternative()
     const ofRouters = this.#provider.speaksOpenRouter ? request.forRouters : undefined
     return {
@@ -128,6 +128,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
       maxOutputTokens: this.endpoint.maxOutputTokens,
       isReasoningModel: request.kind.reasons(this.endpoint),
       hasAlternative,
+      withoutThinking,
       deadlineAt,
       referer: context.referer,
       title: context.title,

@@ -283,6 +283,8 @@ export class Execution implements Stoppable {
       const { error, isPartial, failures = [{ candidate, error }] } = outcome
       if (isPartial && isFinal(error)) return outcome
       if (isPartial) return this.#recover(candidates, failures.at(-1)?.candidate ?? candidate, outcome)
+      if (error.details.refusal === 'foreign-thinking' && this.#shared !== undefined)
+        this.#shared.withoutThinking = true
       history.push(...failures)
     }
   }

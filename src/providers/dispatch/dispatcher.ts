@@ -5,6 +5,7 @@ import { createKeyPool, type KeySetting, type KeyState, type Readiness } from '.
 import type { ProviderDefinition, ProviderRequest } from '../provider.ts'
 import { Permit, type PermitParts } from './permit.ts'
 import { affinityOf } from './session-affinity.ts'
+import { makerOf } from './thinking-maker.ts'
 
 export interface DispatcherParts {
   readonly definition: ProviderDefinition
@@ -48,7 +49,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       const openMs = endpoint.circuit.forcedRetryInMs(now)
       if (openMs > 0) return unavailable(definition, circuitOpen(openMs))
       const { modelId } = request
-      const lease = keys.take(modelId, keys.size > 1 ? affinityOf(request) : undefined)
+      const lease =
+        keys.size > 1 ? keys.take(modelId, affinityOf(request), makerOf(request, parts)) : keys.take(modelId)
       if (lease === undefined) return unavailable(definition, keys.readiness(modelId))
       return new Permit(permitParts, endpoint, {
         lease,

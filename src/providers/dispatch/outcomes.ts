@@ -47,6 +47,7 @@ const OF_REFUSALS: Readonly<Record<string, Outcome>> = {
   'over-rate-limit': 'request-refused',
   'not-served': 'unusable-response',
   'malformed-output': 'request-refused',
+  'foreign-thinking': 'request-refused',
 } satisfies Record<RefusalReason, Outcome>
 
 /** The outcome of a request that failed with `error`. */

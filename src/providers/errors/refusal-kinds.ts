@@ -14,6 +14,8 @@ export type RefusalReason =
   | 'not-served'
   /** The model produced a malformed tool call or malformed JSON; another attempt may succeed. */
   | 'malformed-output'
+  /** Opaque thinking in the history that it did not make, or cannot verify: without it the request may be served. */
+  | 'foreign-thinking'
 
 export interface Refusal {
   readonly code: ErrorCode
@@ -239,6 +241,20 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'output_parse_failed', // Groq
     ],
     pattern: /failed to (call a function|generate json|validate json|parse tool call)/i,
+  },
+  {
+    code: 'upstream-failed',
+    reason: 'foreign-thinking',
+    names: ['invalid_encrypted_content'], // OpenAI, with 400
+    pattern: new RegExp(
+      [
+        'invalid `?signature`? in `?thinking`?', // Anthropic, with 400
+        'thought[ _]?signature[^.]{0,40} (is )?(invalid|not valid|corrupted)', // Gemini, with 400
+        '(invalid|corrupted) thought[ _]?signature',
+        'encrypted content[^.]{0,60} could not be (verified|decrypted)', // OpenAI
+      ].join('|'),
+      'i',
+    ),
   },
 ]
 

@@ -61,9 +61,10 @@ export interface KeyPool {
   readonly size: number
   /**
    * Takes the best key, which counts as in use until it is released; `undefined` when all keys are cooling down. Requests
-   * with the same `affinity` get the same key while it is usable; requests without get the least busy key by weight.
+   * with the same `affinity` get the same key while it is usable; requests without get the least busy key by weight. The key
+   * at the index `preferred` comes before all others while it is ready.
    */
-  take(modelId: string, affinity?: number): Lease | undefined
+  take(modelId: string, affinity?: number, preferred?: number): Lease | undefined
   release(lease: Lease): void
   /** Records that a request succeeded with this key. */
   succeeded(lease: Lease): void
@@ -117,9 +118,10 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
 
   return {
     size: keys.length,
-    take(modelId, affinity) {
+    take(modelId, affinity, preferred) {
       const now = clock.monotonic()
-      const key = bestKey(all, { now, modelId, affinity, turn: turn++ })
+      const wanted = preferred === undefined ? undefined : readyKey(all[preferred], now, modelId)
+      const key = wanted ?? bestKey(all, { now, modelId, affinity, turn: turn++ })
       if (key === undefined) return undefined
       key.inFlight++
       key.requests++
@@ -156,6 +158,10 @@ function createKey(setting: Partial<KeySetting>, index: number): Key {
   const counts = { inFlight: 0, requests: 0, successes: 0, failures: 0 }
   const ofModels = new BoundedMap<string, KeyHealth>(MAX_MODELS)
   return { index, secret, weight, priority, window, health: HEALTHY, ofModels, ...counts }
+}
+
+function readyKey(key: Key | undefined, now: number, modelId: string): Key | undefined {
+  return key !== undefined && readinessOf(key, now, modelId).state === 'ready' ? key : undefined
 }
 
 const RANKS = { ready: 0, degraded: 1, 'cooling-down': 2 } as const

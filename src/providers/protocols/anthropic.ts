@@ -82,7 +82,7 @@ function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts)
 
 function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
   const maker = makerOf(request, facts)
-  return (sealed) => openThinking(sealed, maker)
+  return (sealed) => (request.withoutThinking === true ? undefined : openThinking(sealed, maker))
 }
 
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {

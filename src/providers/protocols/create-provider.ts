@@ -1,4 +1,5 @@
 import { createDispatcher, type DispatcherParts } from '../dispatch/dispatcher.ts'
+import { keyThatMade } from '../dispatch/thinking-maker.ts'
 import { asUpstreamError, withProvider } from '../errors/upstream-errors.ts'
 import type { Provider, ProviderDefinition } from '../provider.ts'
 import { isRequestRulesName, REQUEST_RULES } from '../request-rules/index.ts'
@@ -75,6 +76,7 @@ export function createProvider(parts: ProviderParts): Provider {
     refusedFields: rules.refusedFields,
     usageShape: definition.quirks?.usageShape,
     readiness: (modelId) => dispatcher.readiness(modelId),
+    hasMade: (sealed, modelId) => keyThatMade(sealed, modelId, parts) !== undefined,
     keys: () => dispatcher.keys(),
     send: (request, handler) => new ProtocolCall(callParts, request, handler),
     getJson: enter === undefined ? (path) => ask(path) : undefined,

@@ -77,7 +77,7 @@ function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts)
 
 function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
   const maker = makerOf(request, facts)
-  return (sealed) => openThinking(sealed, maker)
+  return (sealed) => (request.withoutThinking === true ? undefined : openThinking(sealed, maker))
 }
 
 const SEED_LENGTH = 20
