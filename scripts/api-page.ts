@@ -44,7 +44,7 @@ curl --unix-socket ~/hero/var/sockets/hero_aibroker/rest.sock http://localhost/v
 
 const TOOLS = `## Tools
 
-\`GET /mcp/tools\` lists the tools of all MCP servers. \`POST /mcp/tools/{name}\` calls one with the JSON object in the
+\`GET /mcp/tools\` lists the tools of all MCP servers; with \`?form=model\` as a model is shown them. \`POST /mcp/tools/{name}\` calls one with the JSON object in the
 body as arguments. MCP clients connect to \`/mcp\` (Streamable HTTP) or \`/mcp/sse\`.`
 
 const HEADERS = `## Headers

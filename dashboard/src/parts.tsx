@@ -1,6 +1,7 @@
+import { useMutation } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import type { Result } from '../../src/wire/rpc/methods.ts'
-import { CallError } from './api.ts'
+import { call, CallError } from './api.ts'
 import { usdCard, usdCell, countText, timeText, visible, ZONE } from './format.ts'
 import { t } from './strings.ts'
 
@@ -238,4 +239,29 @@ export function Bar({ percent, label }: { percent: number; label: string }) {
 export function tokensText(row: Row): string {
   if (row.prompt_tokens === undefined) return '—'
   return `${countText(row.prompt_tokens)} / ${countText(row.completion_tokens ?? 0)}`
+}
+
+/** Asks a provider for its models with each of its keys, and says whether that worked. */
+export function TestProvider({ provider }: { provider: string }) {
+  const test = useMutation({ mutationFn: () => call('providers.test', { provider }) })
+  return (
+    <>
+      <button
+        type="button"
+        disabled={test.isPending}
+        aria-label={`${t.providers.test} ${provider}`}
+        onClick={() => test.mutate()}
+      >
+        {test.isPending ? t.providers.testing : t.providers.test}
+      </button>
+      <span role="status">
+        {' '}
+        {test.data !== undefined &&
+          (test.data.ok
+            ? `✓ ${t.providers.ok}`
+            : `✕ ${t.providers.bad}: ${visible(test.data.keys.find(({ ok }) => !ok)?.error ?? '')}`)}
+        {test.error !== null && ` ✕ ${visible(test.error.message)}`}
+      </span>
+    </>
+  )
 }

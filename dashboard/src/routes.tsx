@@ -53,6 +53,11 @@ export const routeTree = root.addChildren([
   }),
   createRoute({
     ...common,
+    path: '/cascade',
+    component: lazyRouteComponent(() => import('./pages/cascade.tsx'), 'Cascade'),
+  }),
+  createRoute({
+    ...common,
     path: '/tokens',
     component: lazyRouteComponent(() => import('./pages/tokens.tsx'), 'Tokens'),
   }),

@@ -34,6 +34,7 @@ const NAV: readonly (readonly [keyof typeof t.groups, readonly (readonly [string
     [
       ['/models', 'models', 'models.list'],
       ['/providers', 'providers', 'providers.list'],
+      ['/cascade', 'cascade', 'mothers.list'],
       ['/mcp', 'mcp', 'mcp.list_tools'],
     ],
   ],
@@ -380,6 +381,40 @@ export function Dialog({
   )
 }
 
+/** Asks before something is destroyed. It closes itself. */
+export function Confirm({
+  title,
+  text,
+  close,
+  confirm,
+}: {
+  title: string
+  text: string
+  close: () => void
+  confirm: () => void
+}) {
+  return (
+    <Dialog title={title} close={close}>
+      <p>{text}</p>
+      <div className="actions">
+        <button type="button" onClick={close}>
+          {t.limits.cancel}
+        </button>
+        <button
+          type="button"
+          className="danger"
+          onClick={() => {
+            confirm()
+            close()
+          }}
+        >
+          {title}
+        </button>
+      </div>
+    </Dialog>
+  )
+}
+
 function Palette({ close }: { close: () => void }) {
   const may = useMay()
   const navigate = useNavigate()
@@ -468,6 +503,7 @@ const GO: Readonly<Record<string, string>> = {
   l: '/limits',
   m: '/models',
   p: '/providers',
+  c: '/cascade',
   t: '/tokens',
   s: '/settings',
 }

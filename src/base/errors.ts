@@ -13,6 +13,8 @@ export const ERRORS = {
   'no-such-model': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
   'none-fits': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
   'wrong-method': { http: 405, rpc: -32601, type: 'invalid_request', exit: 2, fallback: 'stop' },
+  /** A client wants a WebSocket. At a 426 clients go on over HTTP; at another status they try again. */
+  'no-upgrade': { http: 426, rpc: -32601, type: 'invalid_request', exit: 2, fallback: 'stop' },
   'too-slow': { http: 408, rpc: -32008, type: 'timeout', exit: 2, fallback: 'stop' },
   /** An idempotency key came again with another body. */
   'key-reused': { http: 422, rpc: -32022, type: 'unprocessable', exit: 2, fallback: 'stop' },

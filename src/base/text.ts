@@ -26,6 +26,9 @@ const PLACEHOLDERS = [
   /^\{\{.*\}\}$/,
   /^\{(env|file|input):[^}]*\}$/,
   /^%[A-Za-z_]\w*%$/,
+  /^!(secret|env|vault)\b/i,
+  // `sk-...`, `sk-xxxxxxxx`, `***`
+  /^([a-z]+[-_])*(\.{3,}|…|x{4,}|\*{3,})$/i,
   /^\[?(your|insert|replace|change|put)[-_ ]?(me\b|.*(key|token|secret|password|here)\b)/i,
 ]
 

@@ -1,5 +1,5 @@
 import { findNearest } from '../base/nearest-names.ts'
-import type { Catalog, Endpoint, Model, ModelKind } from './catalog.ts'
+import type { Catalog, Endpoint, Model } from './catalog.ts'
 
 /** What a requested model name stands for. */
 export type ModelMatch =
@@ -29,15 +29,7 @@ export function nearestNames(catalog: Catalog, name: string, count: number): str
   return findNearest(catalog.models.keys(), name, { kind: 'slug', limit: count })
 }
 
-/** Kinds of models that a route exists for. */
-const SERVED_KINDS: ReadonlySet<ModelKind> = new Set(['chat', 'embedding'])
-
-/** Whether requests for models of this kind are served. */
-export function isServed({ kind }: Model): boolean {
-  return SERVED_KINDS.has(kind)
-}
-
-/** Whether the model can be requested: its kind is served, and one of its endpoints is run by a configured provider. */
+/** Whether the model can be requested: one of its endpoints is run by a configured provider. */
 export function isAvailable(model: Model, providers: { has(id: string): boolean }): boolean {
-  return isServed(model) && model.endpoints.some(({ provider }) => providers.has(provider))
+  return model.endpoints.some(({ provider }) => providers.has(provider))
 }

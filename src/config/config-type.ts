@@ -27,6 +27,8 @@ export interface Config {
   /** Files of the certificate and the key with which the TCP listener speaks TLS; plain TCP without them. */
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
   readonly isMother: boolean
+  /** What Hero OS says of this host's mycelium address. */
+  readonly myceliumIp: string | undefined
   /** How many brokers above this one a request may pass that begins here. */
   readonly maxHops: number
   /** How many retries a request may cause over all brokers of a cascade, besides the first attempt. */
@@ -67,6 +69,8 @@ export interface Config {
   readonly hedgePercent: number
   /** How long the responses of requests with an `Idempotency-Key` are kept. */
   readonly keepResponsesMs: number
+  /** How long responses are kept that callers may name by `previous_response_id`. */
+  readonly keepNamedResponsesMs: number
   /** How long running requests may continue during a stop. */
   readonly drainTimeoutMs: number
   /** The timeouts that are set in the environment; for others `providers` has defaults. */
@@ -84,6 +88,10 @@ export interface Config {
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
   readonly heroSecret: Secret | undefined
+  /** The URL to which alarms are sent. */
+  readonly alarmWebhook: string | undefined
+  /** Signs what is sent there. */
+  readonly alarmSecret: Secret | undefined
   /**
    * Keys for `name` (`groq`, `serper`, …), in order and without duplicates: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
    * `keyEnv` and its plural. Throws `bad-request` for a key that can't be sent in a header.

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 
 import { losesMost } from '../files/loses-most.ts'
 import { baseUrls, variableName } from './network/base-urls.ts'
+import { myceliumAddress } from './network/mycelium-address.ts'
 import { HTTP_CLIENTS, LOG_LEVELS, type Config, type Flags } from './config-type.ts'
 import { DEFAULT_SETTINGS } from './default-settings.ts'
 import { effectiveSettings } from './effective-settings.ts'
@@ -47,10 +48,11 @@ export function loadConfig(options: {
       ['cheapest', 'best'],
       DEFAULT_SETTINGS.routingStrategy,
     ),
-    listen: listenAt(argv, settings),
+    listen: listenAt(argv, settings, env['HOME']),
     settings: settingsLocation(settings, paths.heroDbSocket),
     tls: tlsOf(settings, cwd),
     isMother: argv.mother === true,
+    myceliumIp: settings.text('HERO_MYCELIUM_IP'),
     maxHops: settings.wholeNumber('AIBROKER_MAX_HOPS', 'brokers', 4),
     cascadeRetries: settings.wholeNumber('AIBROKER_CASCADE_RETRIES', 'retries', 3),
     workers: workersOf(argv, settings),
@@ -86,6 +88,8 @@ export function loadConfig(options: {
     keepResponsesMs:
       settings.wholeNumber('AIBROKER_IDEMPOTENCY_HOURS', 'hours', DEFAULT_SETTINGS.idempotencyHours) *
       3_600_000,
+    keepNamedResponsesMs:
+      settings.wholeNumber('AIBROKER_RESPONSES_HOURS', 'hours', DEFAULT_SETTINGS.responsesHours) * 3_600_000,
     drainTimeoutMs:
       settings.wholeNumber('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', DEFAULT_SETTINGS.drainTimeoutS) * 1000,
     timeouts: readTimeouts(settings),
@@ -100,6 +104,8 @@ export function loadConfig(options: {
     }),
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
+    alarmWebhook: alarmWebhookOf(settings),
+    alarmSecret: findSecret(secrets, 'AIBROKER_ALARM_SECRET'),
     keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
     keysCommandOutput: () => fromCommand ?? {},
     async runKeysCommand() {
@@ -199,6 +205,16 @@ function tlsOf(settings: Settings, cwd: string): Config['tls'] {
   return Object.freeze({ certPath: resolve(cwd, certPath), keyPath: resolve(cwd, key ?? certPath) })
 }
 
+function alarmWebhookOf(settings: Settings): string | undefined {
+  const name = 'AIBROKER_ALARM_WEBHOOK'
+  const url = settings.text(name)
+  if (url === undefined) return undefined
+  const parsed = URL.parse(url)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    settings.addError(name, 'should be a URL, such as https://hooks.example.org/broker')
+  return url
+}
+
 function probeEveryMs(settings: Settings): number | undefined {
   const name = 'AIBROKER_PROBE_S'
   return settings.text(name) === undefined ? undefined : settings.wholeNumber(name, 'seconds', 10) * 1000
@@ -226,13 +242,23 @@ function workersOf({ workers }: Flags, settings: Settings): number {
   )
 }
 
+/** Never an address that nothing was said of, such as `::`. */
+function ownAddress(settings: Settings, home: string | undefined): string | undefined {
+  return myceliumAddress({ variable: settings.text('HERO_MYCELIUM_IP'), home })
+}
+
 /** The address and port of the TCP listener; both or none must be set. */
-function listenAt({ address, port }: Flags, settings: Settings): Config['listen'] {
+function listenAt({ address, port }: Flags, settings: Settings, home: string | undefined): Config['listen'] {
   if (address === undefined && port === undefined) return undefined
   if (address === undefined)
     return settings.addError('--port', 'needs --address with it, such as --address 127.0.0.1')
   if (port === undefined) return settings.addError('--address', 'needs --port with it, such as --port 33850')
-  const host = address.replace(/^\[(.*)\]$/, '$1')
+  const host = address === 'auto' ? ownAddress(settings, home) : address.replace(/^\[(.*)\]$/, '$1')
+  if (host === undefined)
+    return settings.addError(
+      '--address',
+      'is auto, and this host has no mycelium address: start mycelium, set HERO_MYCELIUM_IP, or name an IP address',
+    )
   if (isIP(host) === 0)
     settings.addError('--address', `is “${address}”, should be an IP address, such as 127.0.0.1 or ::`)
   const number = Number(port)

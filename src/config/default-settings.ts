@@ -6,6 +6,7 @@ export const DEFAULT_SETTINGS = {
   maxOpenRequests: 4096,
   hedgePercent: 10,
   idempotencyHours: 24,
+  responsesHours: 24,
   bodyLimitMb: 64,
   uploadLimitMb: 512,
   spoolMb: 2048,

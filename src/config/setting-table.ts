@@ -91,8 +91,16 @@ export const SETTINGS: readonly SettingRow[] = [
     name: 'address',
     value: (c) => c.listen?.address,
     variables: ['--address'],
+    type: 'IP address, or `auto`',
+    effect:
+      'Also listens on TCP at this address; needs `--port`. Beyond loopback `ADMIN_TOKEN` must be set. `auto` is the mycelium address of this host: `HERO_MYCELIUM_IP`, or that of `~/hero/cfg/hero_cfg.toml`, or of an interface in 400::/7.',
+  },
+  {
+    name: 'mycelium_ip',
+    value: (c) => c.myceliumIp,
+    variables: ['HERO_MYCELIUM_IP'],
     type: 'IP address',
-    effect: 'Also listens on TCP at this address; needs `--port`. Beyond loopback `ADMIN_TOKEN` must be set.',
+    effect: 'The address that `--address auto` listens at.',
   },
   {
     name: 'port',
@@ -229,6 +237,16 @@ export const SETTINGS: readonly SettingRow[] = [
     unit: 'hours',
     default: String(D.idempotencyHours),
     effect: 'How long the responses of requests with an `Idempotency-Key` are kept.',
+  },
+  {
+    name: 'keep_responses_ms',
+    value: (c) => c.keepNamedResponsesMs,
+    variables: ['AIBROKER_RESPONSES_HOURS'],
+    type: COUNT,
+    unit: 'hours',
+    default: String(D.responsesHours),
+    effect:
+      'How long responses of `/v1/responses` are kept for `previous_response_id`, in memory alone; none are with `store: false`.',
   },
   {
     name: 'body_limit_bytes',
@@ -384,6 +402,21 @@ export const SETTINGS: readonly SettingRow[] = [
     variables: ['HERO_SECRET'],
     type: 'secret',
     effect: 'The secret that signs Hero’s JSON Web Tokens. May be in `.env`.',
+  },
+  {
+    name: 'alarm_webhook',
+    value: (c) => shownUrl(c.alarmWebhook),
+    variables: ['AIBROKER_ALARM_WEBHOOK'],
+    type: 'URL',
+    effect: 'Alarms are sent there when they begin and end; `docs/operations.md` has the form.',
+  },
+  {
+    name: 'alarm_secret',
+    value: (c) => hidden(c.alarmSecret),
+    variables: ['AIBROKER_ALARM_SECRET'],
+    type: 'secret',
+    effect:
+      'The secret that signs what is sent to `AIBROKER_ALARM_WEBHOOK`. May be in any source of secrets.',
   },
   {
     name: 'credentials_directory',

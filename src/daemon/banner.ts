@@ -1,4 +1,4 @@
-import { isAvailable, isServed } from '../catalog/find-model.ts'
+import { isAvailable } from '../catalog/find-model.ts'
 import type { Config } from '../config/config.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Daemon } from './start.ts'
@@ -47,9 +47,8 @@ function providerText({ id, keyCount, isMock }: Provider): string {
 function modelsText({ services }: Daemon): string {
   const providers = services.providers()
   const real = new Map([...providers].filter(([, { isMock }]) => !isMock))
-  const models = [...services.catalog().models.values()].filter(
-    (model) =>
-      isServed(model) && model.endpoints.some(({ provider }) => providers.get(provider)?.isMock !== true),
+  const models = [...services.catalog().models.values()].filter((model) =>
+    model.endpoints.some(({ provider }) => providers.get(provider)?.isMock !== true),
   )
   const offered = models.filter((model) => isAvailable(model, real)).length
   const missing = models.length - offered

@@ -24,7 +24,7 @@ const program = new Command('hero_aibroker_server')
   .version(VERSION)
   .option(
     '--address <ip>',
-    'also listen on TCP at this address (with --port); beyond loopback ADMIN_TOKEN must be set',
+    'also listen on TCP at this address, or at “auto”, that of mycelium (with --port); beyond loopback ADMIN_TOKEN must be set',
   )
   .option('--port <number>', 'the port for --address')
   .option('--open-tcp', 'allow --address to be reachable from other machines although no token is required')

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { AdminServices } from '../inference/services/services.ts'
 import type { Config, Flags } from '../config/config.ts'
-import type { Warnings } from '../runtime/warnings.ts'
+import type { Warnings } from '../runtime/alarms/warnings.ts'
 import type { SocketPaths } from '../runtime/socket-paths.ts'
 import { refuseOpenTcp, type TcpAddress } from './listeners/listeners.ts'
 import type { DaemonLog } from './log.ts'

@@ -40,6 +40,8 @@ export interface EncoderFacts {
   readonly url?: string | undefined
   /** Unix seconds. */
   readonly created: number
+  /** Gets the whole response once it is complete, in the dialects whose responses can be named later. */
+  readonly onFinished?: ((response: Readonly<Record<string, unknown>>) => void) | undefined
   /** The chat as `readRequest` made it; absent for a replayed response. */
   readonly request?: JsonBody | undefined
 }

@@ -1,5 +1,5 @@
-import type { Percentiles, ProviderSort } from '../wire/openai/provider-preferences.ts'
-import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
+import type { Percentiles, ProviderSort } from '../wire/openai/routing/provider-preferences.ts'
+import type { RoutingPreferences } from '../wire/openai/routing/routing-preferences.ts'
 import { compareKnown, comparePrices, compareText } from './compare.ts'
 import { supportsParameter } from './filters.ts'
 import type {

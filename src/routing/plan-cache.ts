@@ -1,6 +1,6 @@
 import { BoundedMap } from '../base/collections/bounded-map.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
+import { NO_PREFERENCES } from '../wire/openai/routing/provider-preferences.ts'
 import type { RoutingInput } from './endpoint-candidate.ts'
 import { route, type Plan, type RouteQuery } from './route.ts'
 

@@ -1,6 +1,6 @@
 import { parseUsd, usdText, type Money } from '../base/money.ts'
 import type { Price } from '../catalog/catalog.ts'
-import type { MaxPrice } from '../wire/openai/provider-preferences.ts'
+import type { MaxPrice } from '../wire/openai/routing/provider-preferences.ts'
 
 /** Whether a quantization matches a requested one; `fp4` and `fp8` also match their variants. */
 export function quantizationMatches(wanted: string, own: string): boolean {

@@ -1,6 +1,6 @@
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
-import type { ProviderSort } from '../wire/openai/provider-preferences.ts'
-import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
+import type { ProviderSort } from '../wire/openai/routing/provider-preferences.ts'
+import type { RoutingPreferences } from '../wire/openai/routing/routing-preferences.ts'
 import { automaticCandidates, bestOfEach } from './auto-model.ts'
 import { FILTERS, type Filter, type FilterContext } from './filters.ts'
 import { noMatchingEndpoint, noConfiguredProvider, type Funnel } from './routing-errors.ts'

@@ -1,5 +1,5 @@
 import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
-import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
+import type { RoutingPreferences } from '../wire/openai/routing/routing-preferences.ts'
 import { quantizationMatches, maxPriceExcess } from './price-and-quantization.ts'
 import { matchesProvider } from './provider-slugs.ts'
 

@@ -9,9 +9,9 @@ import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 import { unitsOfMedia } from './migrations/0012-units-of-media.ts'
 import { clearedDays } from './migrations/0008-cleared-days.ts'
 import { refusedRequests } from './migrations/0009-refused-requests.ts'
-import { mothers } from './migrations/0013-mothers.ts'
-import { cascade } from './migrations/0014-cascade.ts'
-import { heldLeases } from './migrations/0017-held-leases.ts'
+import { mothers } from './migrations/cascade/0013-mothers.ts'
+import { cascade } from './migrations/cascade/0014-cascade.ts'
+import { heldLeases } from './migrations/cascade/0017-held-leases.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.

@@ -24,13 +24,24 @@ const ERRORS = {
 test.skipIf(python === undefined).each(['/v1', '/api/v1'] as const)(
   'openai and langchain-openai of Python read streams, usage, calls, breaks and errors on %s (run .ci/install-python-clients.sh)',
   async (prefix) => {
-    const said = (await runClient([python ?? '', SCRIPT], prefix)) as { openai: object; langchain: object }
+    const said = (await runClient([python ?? '', SCRIPT], prefix)) as Record<
+      'openai' | 'langchain' | 'responses',
+      object
+    >
     const common = { text: 'Hello', finish: ['stop', 'tool_calls'], tokens: [10, 4], model: MODEL }
     expect(said.openai).toMatchObject({
       ...common,
       ...ERRORS[prefix],
       call: ['call_1', 'function', 'weather', '{"city":"Ghent"}'],
       broken: ['APIError', expect.anything() as unknown, null],
+    })
+    expect(said.responses).toMatchObject({
+      text: ['Hello', 'Hello'],
+      status: ['completed', 'completed'],
+      tokens: [10, 4],
+      call: ['call_1', 'weather', '{"city":"Ghent"}'],
+      kept: 'Hello',
+      long: ['BadRequestError', 'context_length_exceeded', 'input'],
     })
     expect(said.langchain).toMatchObject({
       ...common,

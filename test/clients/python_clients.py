@@ -78,4 +78,23 @@ def with_langchain():
     }
 
 
-print(json.dumps({"openai": with_openai(), "langchain": with_langchain()}))
+def with_responses():
+    def streamed_response(content, **more):
+        with client.responses.stream(model=model, input=content, **more) as stream:
+            return stream.get_final_response()
+
+    hello = streamed_response("hello")
+    tools = streamed_response("tools", tools=[{"type": "function", "strict": False, **WEATHER["function"]}])
+    call = next(item for item in tools.output if item.type == "function_call")
+    later = client.responses.create(model=model, input="hello", previous_response_id=hello.id)
+    return {
+        "text": [hello.output_text, later.output_text],
+        "status": [hello.status, tools.status],
+        "tokens": [hello.usage.input_tokens, hello.usage.output_tokens],
+        "call": [call.call_id, call.name, call.arguments],
+        "kept": client.responses.retrieve(hello.id).output_text,
+        "long": thrown_by(lambda: client.responses.create(model=model, input="long")),
+    }
+
+
+print(json.dumps({"openai": with_openai(), "langchain": with_langchain(), "responses": with_responses()}))

@@ -187,11 +187,19 @@ test('the TCP listener needs an address and a port', () => {
     isMother: true,
   })
   expect(load({}, { address: '[fc00::1]', port: 0 }).listen).toEqual({ address: 'fc00::1', port: 0 })
+  expect(load({ HERO_MYCELIUM_IP: '54f::7' }, { address: 'auto', port: 0 }).listen).toEqual({
+    address: '54f::7',
+    port: 0,
+  })
 })
 
 test.each<[Flags, string]>([
   [{ port: 33_850 }, '--port needs --address with it, such as --address 127.0.0.1'],
   [{ address: '::' }, '--address needs --port with it, such as --port 33850'],
+  [
+    { address: 'auto', port: 1 },
+    '--address is auto, and this host has no mycelium address: start mycelium, set HERO_MYCELIUM_IP, or name an IP address',
+  ],
   [
     { address: 'localhost', port: 1 },
     '--address is “localhost”, should be an IP address, such as 127.0.0.1 or ::',
@@ -284,15 +292,23 @@ test('AIBROKER_DURABILITY is soon or full, and shown under that name', () => {
   expect(() => load('always')).toThrow(/AIBROKER_DURABILITY.*soon/)
 })
 
-test.each(['<your key>', '${OTHER}', '$OTHER', 'YOUR_API_KEY', 'your-key-here', '%KEY%'])(
-  'the placeholder %s counts as no key, and is never sent as one',
-  (placeholder) => {
-    const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
-    expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
-    const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
-    expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
-  },
-)
+test.each([
+  '<your key>',
+  '${OTHER}',
+  '$OTHER',
+  'YOUR_API_KEY',
+  'your-key-here',
+  '%KEY%',
+  'sk-...',
+  'sk-proj-xxxxxxxx',
+  '***',
+  '!secret key',
+])('the placeholder %s counts as no key, and is never sent as one', (placeholder) => {
+  const load = (value: string) => loadConfig({ env: { HOME: '/h', ACME_KEY: value }, cwd: '/h' })
+  expect(load(placeholder).keysOf('acme', 'ACME_KEY')).toEqual([])
+  const keys = load(`${placeholder}, sk-1`).keysOf('acme', 'ACME_KEY')
+  expect(keys.map((key) => key.reveal())).toEqual(['sk-1'])
+})
 
 test.each([
   '10.0.0.0/33',

@@ -55,6 +55,7 @@ test.each(PLACES)(
     await expect.poll(() => new Set(Object.values(books())).size, { timeout: 30_000, interval: 100 }).toBe(1)
     expect(books().root).toBeGreaterThan(0)
     expect(upstream.requests.length - before).toBeLessThanOrEqual(4)
+    await tree.at('bottom').rpc('mothers.update', { id: 'ai_broker_mother', enabled: true })
     expect(await tree.at('bottom').rpc('ledger.reconcile')).toMatchObject({
       open: 0,
       unanswered: 0,

@@ -39,6 +39,7 @@ const ACCEPTED: Readonly<Record<RequestRulesName, Accepted>> = {
   sambanova: { fields: 'role content name tool_calls' },
   anthropic: { fields: 'role content name tool_calls' },
   gemini: { fields: 'role content tool_calls extra_content', calls: 'id type function extra_content' },
+  vertex: { fields: 'role content tool_calls extra_content', calls: 'id type function extra_content' },
   xai: { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
   deepseek: {
     fields: 'role content name tool_calls prefix reasoning_content',

@@ -49,6 +49,7 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'GET /endpoints/zdr': 'offered',
   'GET /generation': 'own',
   'GET /cascade/outcomes': 'own',
+  'POST /cascade/leases': 'own',
   'GET /credits': 'own',
   'GET /key': 'own',
   'GET /auth/key': 'own',
@@ -140,6 +141,7 @@ const BODIES: Readonly<Record<string, object>> = {
   '/messages/count_tokens': { model: 'm', messages },
   '/models/*': { contents: [{ parts: [{ text: 'hi' }] }] },
   '/explain': { model: 'm', messages },
+  '/cascade/leases': { want_usd: '0' },
   '/quote': { model: 'm', messages },
 }
 const PATHS: Readonly<Record<string, readonly string[]>> = {
@@ -295,7 +297,7 @@ async function seenBy(headers: Headers, generation: string): Promise<Record<stri
   const seen: Record<string, unknown> = {}
   for (const { name, rule, send } of probes(generation)) {
     // Its list of endpoints is of those that were used, which is measured performance; an exchange begins a lease.
-    if (rule === 'inference' || name === 'providers.health' || name === 'leases.exchange') continue
+    if (rule === 'inference' || name === 'providers.health' || /leases/.test(name)) continue
     const { status, json: body } = await send(headers)
     const text = JSON.stringify([status, stable(body)]).replaceAll(generation, 'gen-…')
     seen[name.replace(generation, 'gen-…')] = JSON.parse(text)
@@ -490,6 +492,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       rpc('leases.exchange', { lease: lease.id, known_usd: '0.01', want_usd: '0.01' }, headers)
     for (const headers of [two.headers, UNPROVEN, ADMIN, { ...one.headers, 'x-forwarded-for': '10.0.0.1' }]) {
       expect((await exchange(headers)).json).toMatchObject({ error: { data: { code: 'over-budget' } } })
+      const said = { lease: lease.id, known_usd: '0.01', want_usd: '0.01' }
+      expect(await rest('POST', '/v1/cascade/leases', headers, said)).toMatchObject({ status: 402 })
       expect(await chatUnder(headers)).toBe(402)
     }
     expect(await chatUnder(one.headers)).toBe(200)

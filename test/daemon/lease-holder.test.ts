@@ -145,3 +145,63 @@ test(
     await expect.poll(() => spentOf(child.rows()), { timeout: 40_000, interval: 200 }).toBe(served)
   },
 )
+
+test('a child that is killed finds its lease again, and its mother grants nothing twice', async () => {
+  await using upstream = await scriptedUpstream([json(200, answer)])
+  using folder = tempFolder()
+  using childFolder = tempFolder()
+  await using mother = await startMother(upstream, folder.path)
+  let granted: string | undefined
+  let id: string | undefined
+  {
+    await using child = await startBroker({ folder: childFolder.path })
+    await wire(child, mother, '0.01')
+    expect((await child.post(CHAT, chat)).status).toBe(200)
+    ;({ id, granted_usd: granted } = await heldBy(child))
+    child.signal('SIGKILL')
+    await child.ended
+  }
+  await using child = await startBroker({ folder: childFolder.path })
+  await expect.poll(async () => (await child.post(CHAT, chat)).status, { timeout: 10_000 }).toBe(200)
+  const held = await heldBy(child)
+  expect(held.id).toBe(id)
+  // What the first request has cost is asked for again, and no more.
+  expect(nano(held.granted_usd)).toBeLessThanOrEqual(nano(granted) + 3 * COST_NANO)
+  expect(await listedAt(mother)).toMatchObject([{ id, left_usd: held.left_usd }])
+})
+
+test('a lease that was ended at the mother is replaced, without an error for the caller', async () => {
+  await using upstream = await scriptedUpstream([json(200, answer)])
+  using folder = tempFolder()
+  await using mother = await startMother(upstream, folder.path)
+  await using child = await startBroker({})
+  await wire(child, mother, '0.01')
+  expect((await child.post(CHAT, chat)).status).toBe(200)
+  const { id } = await heldBy(child)
+  expect(await mother.rpc('leases.end', { lease: id })).toEqual({ removed: true })
+  expect((await child.post(CHAT, chat)).status).toBe(200)
+  expect((await heldBy(child)).id).not.toBe(id)
+})
+
+test('a mother of an older version, which grants no leases, gets requests without one', async () => {
+  const models = { data: [{ id: 'gpt-4o-mini', pricing: { prompt: '0.00000015', completion: '0.0000006' } }] }
+  await using old = await scriptedUpstream(
+    ({ path }) => {
+      if (path.includes('/cascade/')) return [json(404, { error: { message: 'not found', code: 404 } })]
+      return [
+        json(
+          200,
+          path.includes('/models') ? models : { ...answer, usage: { ...answer.usage, cost: 0.0000615 } },
+        ),
+      ]
+    },
+    { over: 'tcp' },
+  )
+  await using child = await startBroker({})
+  await child.rpc('mothers.add', { url: old.baseUrl, lease_usd: '1' })
+  expect(await child.post(CHAT, chat)).toMatchObject({ status: 200 })
+  const chats = old.requests.filter(({ path }) => path.endsWith('/chat/completions'))
+  expect(chats).toHaveLength(1)
+  expect(chats[0]?.headers).not.toHaveProperty('x-aibroker-lease')
+  expect((await heldBy(child)).problem).toContain('grants no leases')
+})

@@ -39,6 +39,14 @@ test('the configured MCP servers are available on every listener, over MCP and o
     const answer = await broker.post('/mcp/tools/raw__echo', { a: 1 }, where)
     expect(answer.json).toMatchObject({ content: [{ type: 'text', text: '{"a":1}' }] })
   }
+  const formOf = async (query: string) => {
+    const { tools } = (await broker.get(`/mcp/tools${query}`)).json as {
+      tools: { name: string; inputSchema: object }[]
+    }
+    return tools.find(({ name }) => name === 'raw__echo')?.inputSchema
+  }
+  expect(await formOf('')).toEqual({ type: 'object' })
+  expect(await formOf('?form=model')).toEqual({ type: 'object', properties: {} })
   await using client = await mcpClient(broker)
   expect((await client.listTools()).tools.map(({ name }) => name)).toContain('raw__echo')
   expect(await client.callTool({ name: 'raw__echo', arguments: { b: 2 } })).toMatchObject({

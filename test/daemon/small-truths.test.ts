@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { groqAt, openaiAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream } from '../support/scripted-upstream.ts'
-import { runInProcess } from '../support/run-cli.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
@@ -55,13 +54,6 @@ test('a pinned caller is not asked for keys that are set', async () => {
   expect(auto.text).not.toContain('_API_KEY')
 })
 
-test('the command line says of a model whose kind is not served that it is not', async () => {
-  await using upstream = await scriptedUpstream([json(200, {})])
-  await using broker = await startBroker({ env: openaiAt(upstream) })
-  const { out } = await runInProcess(['models', 'show', 'whisper-1', '--socket', broker.sockets.rpc])
-  expect(out).toContain('transcription, not served yet')
-})
-
 test('usage of a loopback address on a socket says where the callers of sockets are booked', async () => {
   await using broker = await startBroker()
   for (const ip of ['127.0.0.1', '::1', 'localhost']) {
@@ -96,7 +88,7 @@ test('every error has an x-request-id, and that of a request that was routed is 
   expect(headers['x-request-id']).toBe(headers['x-generation-id'])
 })
 
-test('a model of a kind that is not served yet is not on offer, and its page says why', async () => {
+test('a model for speech is on offer, and listed with those of its output', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   const model = (kind: string) => `{ kind: ${kind}, backends: [{ provider: openai, model_id: ${kind} }] }`
@@ -110,10 +102,10 @@ test('a model of a kind that is not served yet is not on offer, and its page say
   expect(ids).toContain('c')
   expect(ids).not.toContain('voice')
   expect(ids).not.toContain('ears')
-  expect(await broker.get('/v1/models/voice')).toMatchObject({
-    status: 404,
-    text: expect.stringContaining('is a model for speech, which is not served yet') as string,
+  expect(await broker.get('/v1/models?output_modalities=speech,transcription')).toMatchObject({
+    json: { data: [{ id: 'ears' }, { id: 'voice' }] },
   })
-  expect(await broker.rpc('models.get', { model: 'voice' })).toMatchObject({ available: false })
-  expect(broker.stdout()).toContain('1 on offer')
+  expect(await broker.get('/v1/models/voice')).toMatchObject({ status: 200 })
+  expect(await broker.rpc('models.get', { model: 'voice' })).toMatchObject({ available: true })
+  expect(broker.stdout()).toContain('3 on offer')
 })

@@ -33,6 +33,7 @@ const PAGES = [
   'usage',
   'models',
   'providers',
+  'cascade',
   'tokens',
   'limits',
   'callers',
@@ -219,6 +220,70 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
     await own.getByText('there is no request').waitFor()
     expect(JSON.stringify(await other.storageState())).not.toContain(secret)
     await other.close()
+    await context.close()
+  })
+
+  test('a mother is added, edited, tested, disabled and removed, and her token is shown nowhere', async () => {
+    const { page, context } = await loggedIn()
+    await page.goto(`${dashboard.origin}/cascade`)
+    await page.getByText('No broker is above this one').waitFor()
+    await page.getByRole('button', { name: 'Add a mother' }).click()
+    const form = page.getByRole('dialog')
+    await form.getByLabel('Address and port').fill('127.0.0.1:9')
+    await form.getByLabel('Label').fill('root <b>')
+    await form.getByLabel('Bearer token').fill('hidden-token')
+    await form.getByRole('button', { name: 'Save' }).click()
+    const row = page.getByRole('region', { name: 'Mothers' }).getByRole('row', { name: /root <b>/ })
+    await row.getByText('cascade').waitFor()
+    const mothers = (): Promise<unknown> => dashboard.broker.rpc('mothers.list')
+    expect(await mothers()).toMatchObject([{ address: '127.0.0.1', port: 9, priority: 10, has_token: true }])
+
+    await row.getByRole('button', { name: /^Test/ }).click()
+    await row.getByText('✕').last().waitFor()
+    await row.getByRole('button', { name: 'Edit root <b>' }).click()
+    await form.getByLabel('Priority').fill('3')
+    await form.getByLabel('Label').fill('')
+    await form.getByRole('button', { name: 'Save' }).click()
+    await expect.poll(mothers).toMatchObject([{ port: 9, priority: 3, has_token: true }])
+    expect(await mothers()).not.toMatchObject([{ label: expect.anything() as unknown }])
+
+    await page.getByRole('button', { name: 'Disable ai_broker_mother' }).click()
+    await expect.poll(mothers).toMatchObject([{ enabled: false, state: 'disabled' }])
+    expect(await page.content()).not.toContain('hidden-token')
+    expect(JSON.stringify(await context.storageState())).not.toContain('hidden-token')
+    await page.getByRole('button', { name: 'Remove ai_broker_mother' }).click()
+    await form.getByText(/with all models that she offers/).waitFor()
+    await form.getByRole('button', { name: 'Remove' }).click()
+    await expect.poll(mothers).toEqual([])
+    await page.getByText('No broker is above this one').waitFor()
+    await context.close()
+  })
+
+  test('a lease of a broker below is shown with what it spent and is ended after a question', async () => {
+    const lease = (await dashboard.broker.rpc('leases.exchange', { want_usd: '0.5' })) as { id: string }
+    const { page, context } = await loggedIn()
+    await page.goto(`${dashboard.origin}/cascade`)
+    await page
+      .getByRole('region', { name: 'Leases of brokers below' })
+      .getByText(/^\$?0\.500000$/)
+      .first()
+      .waitFor()
+    await page.getByRole('button', { name: `End ${lease.id}` }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'End' }).click()
+    await page.getByText('No broker below holds a lease.').waitFor()
+    expect(await dashboard.broker.rpc('leases.list')).toEqual([])
+    await context.close()
+  })
+
+  test('the spend of this broker on Cascade is the ledger’s sum to the nano-dollar', async () => {
+    const { page, context } = await loggedIn()
+    await page.goto(`${dashboard.origin}/cascade?range=all`)
+    const spend = page
+      .getByRole('region', { name: 'Spend per hop' })
+      .getByRole('listitem')
+      .filter({ hasText: 'This broker' })
+      .locator('strong')
+    await expect.poll(() => spend.getAttribute('data-exact')).toBe(usdText(money(ledgerSum(folder.path))))
     await context.close()
   })
 

@@ -68,7 +68,9 @@ describe.each(['abort', 'network_error', 'MALFORMED_FUNCTION_CALL', 'insufficien
         { script: typed('application/json', JSON.stringify(plain)) },
         { script: typed('application/json', JSON.stringify(plainResponse('Hello'))) },
       ])
-      expectWhole(await broker.sendChat({ stream: false }), 'Hello')
+      const response = await broker.sendChat({ stream: false })
+      expect(response.status).toBe(200)
+      expectWhole(response, 'Hello')
     })
 
     test('is an error in a stream that has begun', async () => {

@@ -156,6 +156,8 @@ test.each([
   [400, 'Bad Request: No valid session ID provided'],
   [503, 'Service Unavailable: unknown session'],
   [410, 'this session has expired'],
+  [410, ''],
+  [400, 'Bad Request: Server not initialized'],
   [500, 'Session terminated'],
 ])(
   'after a refusal with status %i and “%s” the call is repeated in a new session',

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { ExclusionLog } from '../../src/routing/endpoint-candidate.ts'
 import { route } from '../../src/routing/route.ts'
-import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
-import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
+import { parsePreferences } from '../../src/wire/openai/routing/provider-preferences.ts'
+import { NO_NEEDS } from '../../src/wire/openai/routing/routing-preferences.ts'
 import { catalogOf, providers } from './samples.ts'
 
 const catalog = catalogOf({

@@ -3,7 +3,7 @@ import { BrokerError } from '../../src/base/errors.ts'
 import { parseUsd } from '../../src/base/money.ts'
 import type { Price } from '../../src/catalog/catalog.ts'
 import { maxPriceExcess } from '../../src/routing/price-and-quantization.ts'
-import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
+import { parsePreferences } from '../../src/wire/openai/routing/provider-preferences.ts'
 
 /** Dollars per million tokens, per request and per image. */
 const price: Price = {

@@ -5,8 +5,8 @@ import type { Catalog, Endpoint } from '../../src/catalog/catalog.ts'
 import { createCachedRoute } from '../../src/routing/plan-cache.ts'
 import { route, type Plan, type RouteQuery } from '../../src/routing/route.ts'
 import type { ExclusionLog, RoutingInput } from '../../src/routing/endpoint-candidate.ts'
-import { NO_PREFERENCES } from '../../src/wire/openai/provider-preferences.ts'
-import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
+import { NO_PREFERENCES } from '../../src/wire/openai/routing/provider-preferences.ts'
+import { NO_NEEDS } from '../../src/wire/openai/routing/routing-preferences.ts'
 
 function endpointOf(provider: string, model: string, usd: number): Endpoint {
   const price = { input: parseUsd(usd), output: parseUsd(usd), source: undefined, date: undefined }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { route } from '../../src/routing/route.ts'
-import { NO_PREFERENCES } from '../../src/wire/openai/provider-preferences.ts'
-import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
+import { NO_PREFERENCES } from '../../src/wire/openai/routing/provider-preferences.ts'
+import { NO_NEEDS } from '../../src/wire/openai/routing/routing-preferences.ts'
 import { catalogOf, providers } from './samples.ts'
 
 const catalog = catalogOf({

@@ -82,6 +82,7 @@ test('each variable and flag of the page changes its setting', () => {
   const examples: Readonly<Record<string, string>> = {
     ROUTING_STRATEGY: 'best',
     AIBROKER_KEYS_COMMAND: 'true',
+    AIBROKER_ALARM_WEBHOOK: 'https://hooks.example.org/broker',
     AIBROKER_HTTP_CLIENT: 'undici',
     AIBROKER_HANGUP: 'cut',
     AIBROKER_LOG_LEVEL: 'debug',

@@ -5,7 +5,7 @@ import { call } from '../api.ts'
 import { useCall, useFilter, useMay } from '../broker.ts'
 import { usdCell, visible } from '../format.ts'
 import { Bar, Failure, Loading, Name, Table, Time } from '../parts.tsx'
-import { Dialog, PageHead } from '../shell.tsx'
+import { Confirm, Dialog, PageHead } from '../shell.tsx'
 import { t } from '../strings.ts'
 
 type Stored = Result<'limits.list'>[number]
@@ -132,24 +132,12 @@ function Rules() {
         />
       )}
       {typeof dialog === 'object' && (
-        <Dialog title={t.limits.remove} close={() => setDialog(undefined)}>
-          <p>{t.limits.sure(visible(nameOf(dialog.subject)))}</p>
-          <div className="actions">
-            <button type="button" onClick={() => setDialog(undefined)}>
-              {t.limits.cancel}
-            </button>
-            <button
-              type="button"
-              className="danger"
-              onClick={() => {
-                remove.mutate(dialog)
-                setDialog(undefined)
-              }}
-            >
-              {t.limits.remove}
-            </button>
-          </div>
-        </Dialog>
+        <Confirm
+          title={t.limits.remove}
+          text={t.limits.sure(visible(nameOf(dialog.subject)))}
+          close={() => setDialog(undefined)}
+          confirm={() => remove.mutate(dialog)}
+        />
       )}
     </>
   )

@@ -4,7 +4,7 @@ import type { Result } from '../../../src/wire/rpc/methods.ts'
 import { call } from '../api.ts'
 import { useCall, useMay } from '../broker.ts'
 import { durationText, visible } from '../format.ts'
-import { Failure, Loading, Table } from '../parts.tsx'
+import { Failure, Loading, Table, TestProvider } from '../parts.tsx'
 import { PageHead } from '../shell.tsx'
 import { t } from '../strings.ts'
 
@@ -96,7 +96,12 @@ export function Providers() {
                   cell: ({ name }) => latencyOf(name, health.data),
                 },
                 ...(may('providers.test')
-                  ? [{ name: t.providers.test, cell: ({ name }: Provider) => <Test provider={name} /> }]
+                  ? [
+                      {
+                        name: t.providers.test,
+                        cell: ({ name }: Provider) => <TestProvider provider={name} />,
+                      },
+                    ]
                   : []),
               ]}
             />
@@ -180,28 +185,4 @@ function latencyOf(provider: string, health: Result<'providers.health'> | undefi
       .filter(({ endpoint }) => endpoint.startsWith(`${provider}/`))
       .flatMap(({ latency_ms: ms }) => ms?.p50 ?? []) ?? []
   return own.length === 0 ? '—' : durationText(Math.min(...own))
-}
-
-function Test({ provider }: { provider: string }) {
-  const test = useMutation({ mutationFn: () => call('providers.test', { provider }) })
-  return (
-    <>
-      <button
-        type="button"
-        disabled={test.isPending}
-        aria-label={`${t.providers.test} ${provider}`}
-        onClick={() => test.mutate()}
-      >
-        {test.isPending ? t.providers.testing : t.providers.test}
-      </button>
-      <span role="status">
-        {' '}
-        {test.data !== undefined &&
-          (test.data.ok
-            ? `✓ ${t.providers.ok}`
-            : `✕ ${t.providers.bad}: ${visible(test.data.keys.find(({ ok }) => !ok)?.error ?? '')}`)}
-        {test.error !== null && ` ✕ ${visible(test.error.message)}`}
-      </span>
-    </>
-  )
 }

@@ -5,7 +5,7 @@ import { call } from '../api.ts'
 import { useCall, useFilter } from '../broker.ts'
 import { visible } from '../format.ts'
 import { CopyButton, Failure, Loading, Name, Table, Time } from '../parts.tsx'
-import { Dialog, PageHead } from '../shell.tsx'
+import { Confirm, Dialog, PageHead } from '../shell.tsx'
 import { t } from '../strings.ts'
 
 type Token = Result<'tokens.list'>[number]
@@ -108,24 +108,12 @@ export function Tokens() {
         />
       )}
       {typeof dialog === 'object' && (
-        <Dialog title={t.tokens.remove} close={() => setDialog(undefined)}>
-          <p>{t.tokens.sure(visible(dialog.label))}</p>
-          <div className="actions">
-            <button type="button" onClick={() => setDialog(undefined)}>
-              {t.limits.cancel}
-            </button>
-            <button
-              type="button"
-              className="danger"
-              onClick={() => {
-                remove.mutate(dialog)
-                setDialog(undefined)
-              }}
-            >
-              {t.tokens.remove}
-            </button>
-          </div>
-        </Dialog>
+        <Confirm
+          title={t.tokens.remove}
+          text={t.tokens.sure(visible(dialog.label))}
+          close={() => setDialog(undefined)}
+          confirm={() => remove.mutate(dialog)}
+        />
       )}
     </>
   )

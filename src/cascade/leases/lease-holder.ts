@@ -179,16 +179,19 @@ export class LeaseHolder {
 
   /** Renews the lease, and asks for what is missing or gives back what is too much. */
   async #exchange(): Promise<void> {
-    const lease = this.#lease
-    const free = lease === undefined || lease.endsAt === -Infinity ? ZERO : freeOf(lease)
-    const { size } = this.#parts
-    const short = size + this.#waiting + this.#missing - free
-    const surplus = lease !== undefined && free > size * 2n ? money(free - size) : ZERO
-    this.#missing = ZERO
-    if (surplus > ZERO && lease !== undefined) await this.#keepReturned(lease, surplus)
-    const want = money(surplus > ZERO || short < ZERO ? ZERO : short)
     try {
-      await this.#say(lease, want)
+      // What is left of a lease of an earlier process, or of one that was refused, the mother knows.
+      const isUnknown = this.#lease?.endsAt === -Infinity
+      if (isUnknown) await this.#say(this.#lease, ZERO)
+      const lease = this.#lease
+      const free = lease === undefined ? ZERO : freeOf(lease)
+      const { size } = this.#parts
+      const short = size + this.#waiting + this.#missing - free
+      const surplus = lease !== undefined && free > size * 2n ? money(free - size) : ZERO
+      this.#missing = ZERO
+      if (surplus > ZERO && lease !== undefined) await this.#keepReturned(lease, surplus)
+      const want = money(surplus > ZERO || short < ZERO ? ZERO : short)
+      if (!isUnknown || want > ZERO) await this.#say(lease, want)
       this.#problem = undefined
     } catch (error) {
       await this.#onFailure(asBrokerError(error))

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MODEL_KINDS } from '../../base/model-kinds.ts'
 import { money } from '../../base/money.ts'
 import type { Catalog, Endpoint, Model, ModelKind, Price, PriceTier } from '../catalog.ts'
 import { priceOf } from './openrouter-listing.ts'
@@ -29,7 +30,7 @@ const form = z.looseObject({
   supported_parameters: z.array(z.string()).nullish(),
   x_aibroker: z
     .looseObject({
-      kind: z.enum(['chat', 'embedding', 'speech', 'transcription']).optional().catch(undefined),
+      kind: z.enum(MODEL_KINDS).optional().catch(undefined),
       tier: z.string().max(64).optional(),
       capabilities: z.array(z.string()).optional(),
       is_stand_in: z.boolean().optional(),
@@ -114,6 +115,7 @@ const KINDS: Readonly<Record<string, ModelKind>> = {
   embeddings: 'embedding',
   speech: 'speech',
   transcription: 'transcription',
+  rerank: 'rerank',
 }
 
 function kindFrom({ architecture }: Row): ModelKind {

@@ -57,9 +57,8 @@ const COLUMNS = [
 
 function printModel(terminal: Terminal, model: Model): void {
   const { id, display_name, kind, tier, capabilities, context_window, max_output_tokens, endpoints } = model
-  const isServed = model.available || endpoints.every(({ available }) => !available)
   const facts = [
-    isServed ? kind : `${kind}, not served yet`,
+    kind,
     tier,
     `context ${formatSize(context_window)}`,
     `output up to ${formatSize(max_output_tokens)}`,

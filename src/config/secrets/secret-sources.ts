@@ -33,14 +33,14 @@ export interface SecretPlaces {
 }
 
 /** Secrets besides the keys of providers. */
-export const SECRET_VARIABLES: readonly string[] = ['ADMIN_TOKEN', 'HERO_SECRET']
+export const SECRET_VARIABLES: readonly string[] = ['ADMIN_TOKEN', 'HERO_SECRET', 'AIBROKER_ALARM_SECRET']
 
 const MAX_SECRET_BYTES = 64 * 1024
 const MAX_CREDENTIALS = 256
 const CREDENTIALS = 'CREDENTIALS_DIRECTORY'
 const VARIABLE = /^[A-Z][A-Z0-9_]*$/
 /** `OPENAI_API_KEY_FILE` names a file with the value of `OPENAI_API_KEY`, as container images have it. */
-const FILE_VARIABLE = /^([A-Z][A-Z0-9_]*_API_KEYS?|ADMIN_TOKEN|HERO_SECRET)_FILE$/
+const FILE_VARIABLE = /^([A-Z][A-Z0-9_]*_API_KEYS?|ADMIN_TOKEN|HERO_SECRET|AIBROKER_ALARM_SECRET)_FILE$/
 
 /** Reads all sources. Collects an error for each that is set and can't be read. */
 export function readSecretSources(

@@ -5,7 +5,10 @@ import { DrainTimer } from '../../runtime/drain-timer.ts'
 import { lockInstance } from '../../runtime/instance-lock.ts'
 import { createLogBuffer, type LogBuffer } from '../../runtime/log-buffer.ts'
 import { socketPaths, type SocketPaths } from '../../runtime/socket-paths.ts'
-import { createWarnings, watchOpenFiles, type Warnings } from '../../runtime/warnings.ts'
+import { watchHost } from '../../runtime/alarms/host-alarms.ts'
+import { createAlarmWebhook } from '../../runtime/alarms/webhook.ts'
+import { VERSION } from '../../runtime/version.ts'
+import { createWarnings, watchOpenFiles, type Warnings } from '../../runtime/alarms/warnings.ts'
 import type { DaemonLog } from '../log.ts'
 
 /** What every step of the start needs. */
@@ -35,10 +38,23 @@ export async function openInstance(
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
   warnOfOpenFolder(sockets.folder, log)
   if (process.pid === 1) log.warn({}, ORPHANS_STAY)
-  const warnings = createWarnings({ clock, log })
-  stack.defer(watchOpenFiles(warnings, clock))
+  const warnings = openWarnings(config, clock, log, stack)
   const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }
+}
+
+/** The alarms of this host, which a webhook gets where the operator names one. */
+function openWarnings(config: Config, clock: Clock, log: LogBuffer, stack: AsyncDisposableStack): Warnings {
+  const { alarmWebhook: url, alarmSecret: secret, dataDir, tls } = config
+  const webhook =
+    url === undefined
+      ? undefined
+      : createAlarmWebhook({ target: { url, secret }, clock, log, version: VERSION })
+  stack.defer(() => webhook?.close())
+  const warnings = createWarnings({ clock, log, onChange: webhook?.send })
+  stack.defer(watchOpenFiles(warnings, clock))
+  stack.defer(watchHost({ warnings, clock, dataDir, certPath: tls?.certPath }))
+  return warnings
 }
 
 /** Node waits for its own children only, so nothing collects the orphans that a system hands to process 1. */

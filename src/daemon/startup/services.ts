@@ -4,6 +4,7 @@ import { createUploadSpool, type UploadSpool } from '../../runtime/upload-spool.
 import { createConcurrencyLimit } from '../../inference/admission/concurrency-limit.ts'
 import { createHedgePolicy } from '../../inference/admission/hedge-budget.ts'
 import { createInFlight } from '../../inference/admission/in-flight.ts'
+import { createResponseStore } from '../../inference/replay/response-store.ts'
 import { createResponseCache } from '../../inference/replay/response-cache.ts'
 import { createIdempotencyStore } from '../../inference/replay/idempotency.ts'
 import { createUpstreamIds } from '../../inference/response/upstream-ids.ts'
@@ -20,7 +21,7 @@ import { cascadeServices } from '../cascade/cascade-services.ts'
 import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
-import { OPEN_FILES_EXHAUSTED, OPEN_FILES } from '../../runtime/warnings.ts'
+import { OPEN_FILES_EXHAUSTED, OPEN_FILES } from '../../runtime/alarms/warnings.ts'
 import { withMetrics } from '../../telemetry/record-settlement.ts'
 import { reading } from '../../store/damage/damage.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
@@ -89,10 +90,12 @@ export async function buildServices(
     attribution: config.attribution,
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
+  const responses = createResponseStore({ clock, keepMs: config.keepNamedResponsesMs })
   return {
     admin: {
       ...inference,
       ledger,
+      responses,
       limits,
       leases,
       refused,
@@ -106,6 +109,7 @@ export async function buildServices(
         createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
       ),
       responseCache: createResponseCache(clock),
+      responses,
       accounting,
       limits,
       ledger,

@@ -1,5 +1,5 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import type { RoutingPreferences } from '../../wire/openai/routing-preferences.ts'
+import type { RoutingPreferences } from '../../wire/openai/routing/routing-preferences.ts'
 import { maxCost } from '../budget/worst-case.ts'
 import { selectCandidates } from '../candidates/select-candidates.ts'
 import { Execution } from '../execution/execution.ts'

@@ -21,6 +21,7 @@ import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { ConcurrencyLimit } from '../admission/concurrency-limit.ts'
 import type { RefusalCounter } from '../admission/refusal-counter.ts'
 import type { ResponseCache } from '../replay/response-cache.ts'
+import type { ResponseStore } from '../replay/response-store.ts'
 import type { Accounting, RequestAccounting } from '../budget/accounting.ts'
 import type { HedgePolicy } from '../admission/hedge-budget.ts'
 import type { ModelLists } from '../../catalog/model-lists.ts'
@@ -105,6 +106,8 @@ export interface ReplayServices {
   readonly idempotency: IdempotencyStore
   /** Responses that their callers wanted to be cached; without it none are. */
   readonly responseCache?: ResponseCache | undefined
+  /** Responses that callers may name later. */
+  readonly responses: ResponseStore
   /** Accounts for a response from the cache. */
   readonly accounting: RequestAccounting
   /** The rules of a caller, which apply to a repeat as to any request. */
@@ -124,6 +127,8 @@ export interface AdminServices extends InferenceServices {
   readonly modelLists: ModelLists
   /** How reliable endpoints have been. */
   readonly health: HealthRegistry
+  /** Responses that callers may name later; without it none can be named. */
+  readonly responses?: ResponseStore | undefined
   /** The tools of the MCP servers; absent when none are configured. */
   readonly tools?: McpGateway | undefined
 }

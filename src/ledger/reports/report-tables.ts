@@ -6,13 +6,15 @@ const SLICE = 50_000
 
 /** Seconds of a quarter of an hour: the offsets of all time zones in use are multiples of it. */
 export const QUARTER_S = 900
+/** An eighth of a day of UTC: few of them reach from midnight to where a day of any zone begins. */
+export const EIGHTH_S = 10_800
 /** Days of UTC. */
 export const DAY_S = 86_400
 
 /** Latencies are counted in buckets that grow by a tenth, so that a percentile is right to 5 %. */
 export const LATENCY_GROWTH = 1.1
 
-const VERSION = 1
+const VERSION = 2
 
 const TABLES = `
 CREATE TABLE series (
@@ -23,6 +25,11 @@ CREATE TABLE quarters (
   quarter INTEGER, series INTEGER, requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER,
   cached_tokens INTEGER, reasoning_tokens INTEGER, cost_nano INTEGER, uncertain_nano INTEGER, unpriced INTEGER,
   PRIMARY KEY (quarter, series)
+) WITHOUT ROWID;
+CREATE TABLE eighths (
+  eighth INTEGER, series INTEGER, requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER,
+  cached_tokens INTEGER, reasoning_tokens INTEGER, cost_nano INTEGER, uncertain_nano INTEGER, unpriced INTEGER,
+  PRIMARY KEY (eighth, series)
 ) WITHOUT ROWID;
 CREATE TABLE days (
   day INTEGER, series INTEGER, requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER,
@@ -82,8 +89,11 @@ const ADD_SERIES = `
   INSERT OR IGNORE INTO series (${NAMES})
   SELECT DISTINCT ${IN_ROWS.map(([, sql]) => sql).join(', ')} FROM source.request_logs WHERE seq > ?1 AND seq <= ?2`
 
-/** Adds rows to `quarters` or `days`. */
-function addSums(table: 'quarters' | 'days', seconds: number): string {
+/** The tables of totals. */
+export type RollUp = 'quarters' | 'eighths' | 'days'
+
+/** Adds rows to a table of totals. */
+function addSums(table: RollUp, seconds: number): string {
   return `
   INSERT INTO ${table}
   SELECT r.period, s.id, ${SUM_COLUMNS.map((name) => `r.${name}`).join(', ')} FROM (
@@ -119,8 +129,8 @@ const ADD_CLEARED_SERIES = `
   INSERT OR IGNORE INTO series (${NAMES})
   SELECT DISTINCT ip, context, token, '', model, model, '', '', '', 0 FROM source.cleared_days`
 
-/** @param period the number of the first quarter of a day, or of the day. */
-const addCleared = (table: 'quarters' | 'days', period: string): string => `
+/** @param period the number of the first quarter or eighth of a day, or of the day. */
+const addCleared = (table: RollUp, period: string): string => `
   INSERT INTO ${table}
   SELECT ${period}, s.id, d.requests, 0, d.prompt_tokens, d.completion_tokens, d.cached_tokens,
     d.reasoning_tokens, d.cost_nano, d.uncertain_nano, d.unpriced
@@ -184,10 +194,11 @@ export class ReportTables {
   #startAnew(): void {
     this.store.transaction(() => {
       this.store.exec(
-        'DELETE FROM series; DELETE FROM quarters; DELETE FROM days; DELETE FROM latencies; DELETE FROM marks',
+        'DELETE FROM series; DELETE FROM quarters; DELETE FROM eighths; DELETE FROM days; DELETE FROM latencies; DELETE FROM marks',
       )
       this.sql(ADD_CLEARED_SERIES).run()
       this.sql(addCleared('quarters', `d.day * ${DAY_S / QUARTER_S}`)).run()
+      this.sql(addCleared('eighths', `d.day * ${DAY_S / EIGHTH_S}`)).run()
       this.sql(addCleared('days', 'd.day')).run()
       const cleared = this.#sourceMark('cleared')
       this.#setMark('exact_from', cleared === 0 ? 0 : this.#sourceMark('cleared_day') * DAY_S)
@@ -201,6 +212,7 @@ export class ReportTables {
       for (const sql of [
         ADD_SERIES,
         addSums('quarters', QUARTER_S),
+        addSums('eighths', EIGHTH_S),
         addSums('days', DAY_S),
         ...addLatencies('first_token_ms', 'r.n, 0'),
         ...addLatencies('duration_ms', '0, r.n'),

@@ -3,11 +3,13 @@ import type { Row, SqlValue } from '../../store/sql.ts'
 import { amount, count } from '../entries/row-readers.ts'
 import {
   DAY_S,
+  EIGHTH_S,
   QUARTER_S,
   ROW_SUMS,
   SERIES_COLUMNS,
   SUM_COLUMNS,
   type ReportTables,
+  type RollUp,
 } from './report-tables.ts'
 import type { GroupField, ReportQuery, ReportTotals } from './report-types.ts'
 import { needsRows, rowWhere, seriesWhere, type Where } from './where.ts'
@@ -63,8 +65,8 @@ export function groupKey(values: readonly string[]): GroupKey {
 const MAX_NEWER_ROWS = 100_000
 
 /**
- * Adds requests up by group for one query. Whole days of UTC and whole quarters of an hour come from the roll-up; the parts of a
- * quarter at both ends of a period are read from the rows, and rows after `asOf` are taken off again. What the roll-up cannot
+ * Adds requests up by group for one query. Days of UTC come from the roll-up; eighths of them and quarters of an hour bring their edges to those of the
+ * period; the parts of a quarter at both ends are read from the rows, and rows after `asOf` are taken off again. What the roll-up cannot
  * filter is read from the rows alone.
  */
 export class GroupSums {
@@ -74,6 +76,8 @@ export class GroupSums {
   readonly #series: Where
   readonly #needsRows: boolean
   readonly #asOf: number
+  /** Days of a zone share the hours between their edge and the midnight of UTC. */
+  readonly #parts = new Map<number, readonly SignedRow[]>()
 
   constructor(tables: ReportTables, { filter, scope, asOf }: ReportQuery, by: readonly GroupField[]) {
     this.#tables = tables
@@ -98,34 +102,52 @@ export class GroupSums {
     }
     if (this.#needsRows) this.#addRows(since, until, add)
     else this.#addPeriods(since, until, add)
-    return sums
+    return new Map([...sums].filter(([, totals]) => hasAny(totals)))
   }
 
   #addPeriods(since: number, until: number, add: AddRow): void {
     const [first, end] = [upTo(since, QUARTER_S), downTo(until, QUARTER_S)]
     if (first >= end) return this.#addRows(since, until, add)
-    const [firstDay, endDay] = [upTo(first, DAY_S), downTo(end, DAY_S)]
-    if (firstDay >= endDay) this.#addRollUp('quarters', first, end, add)
-    else {
-      this.#addRollUp('quarters', first, firstDay, add)
-      this.#addRollUp('days', firstDay, endDay, add)
-      this.#addRollUp('quarters', endDay, end, add)
-    }
+    const [firstDay, endDay] = [nearest(first, DAY_S), nearest(end, DAY_S)]
+    const parts =
+      firstDay >= endDay
+        ? this.#rollUp('quarters', first, end)
+        : [
+            ...this.#rollUp('days', firstDay, endDay),
+            ...this.#toMidnight(first),
+            ...this.#toMidnight(end).map(opposite),
+          ]
+    for (const [row, sign] of parts) add(row, sign)
     this.#takeOffNewer(first, end, add)
     this.#addRows(since, first, add)
     this.#addRows(end, until, add)
   }
 
-  #addRollUp(table: 'quarters' | 'days', since: number, until: number, add: AddRow): void {
-    if (since >= until) return
-    const [column, seconds] = table === 'days' ? ['day', DAY_S] : ['quarter', QUARTER_S]
+  /** What is from an edge to the nearest midnight: of a later edge it is negative. */
+  #toMidnight(edge: number): readonly SignedRow[] {
+    const known = this.#parts.get(edge)
+    if (known !== undefined) return known
+    const eighth = nearest(edge, EIGHTH_S)
+    const rows = [
+      ...this.#rollUp('quarters', edge, eighth),
+      ...this.#rollUp('eighths', eighth, nearest(edge, DAY_S)),
+    ]
+    this.#parts.set(edge, rows)
+    return rows
+  }
+
+  /** The totals of each group from one time to another; when that is earlier, they are negative. */
+  #rollUp(table: RollUp, from: number, to: number): SignedRow[] {
+    if (from === to) return []
+    if (from > to) return this.#rollUp(table, to, from).map(opposite)
+    const [column, seconds] = PERIODS[table]
     const names = this.#by.map((name) => `${COLUMN_OF[name]} AS by_${name}`)
     const isWhole = this.#series.values.length === 0 && this.#by.length === 0
     const statement = this.#tables.sql(`
       SELECT ${[...names, ROLLED_UP_SUMS].join(', ')} FROM ${table} q
       ${isWhole ? '' : 'CROSS JOIN series ON series.id = q.series'}
       WHERE q.${column} >= ? AND q.${column} < ? AND ${this.#series.sql} ${this.#grouping()}`)
-    for (const row of statement.all(since / seconds, until / seconds, ...this.#series.values)) add(row, 1)
+    return statement.all(from / seconds, to / seconds, ...this.#series.values).map((row) => [row, 1])
   }
 
   #addRows(since: number, until: number, add: AddRow): void {
@@ -155,6 +177,17 @@ export class GroupSums {
 }
 
 type AddRow = (row: Row, sign: 1 | -1) => void
+type SignedRow = readonly [Row, 1 | -1]
+
+function opposite([row, sign]: SignedRow): SignedRow {
+  return [row, sign === 1 ? -1 : 1]
+}
+
+const PERIODS = {
+  quarters: ['quarter', QUARTER_S],
+  eighths: ['eighth', EIGHTH_S],
+  days: ['day', DAY_S],
+} as const
 
 const ROLLED_UP_SUMS = SUM_COLUMNS.map((name) => `sum(q.${name}) AS ${name}`).join(', ')
 
@@ -164,6 +197,15 @@ function upTo(seconds: number, step: number): number {
 
 function downTo(seconds: number, step: number): number {
   return Math.floor(seconds / step) * step
+}
+
+function nearest(seconds: number, step: number): number {
+  return Math.round(seconds / step) * step
+}
+
+/** False for a group that was added and taken off again. */
+function hasAny(totals: ReportTotals): boolean {
+  return Object.values(totals).some((value: number | bigint) => value !== 0 && value !== 0n)
 }
 
 function totalsOf(row: Row): ReportTotals {

@@ -1,4 +1,4 @@
-import { ProtocolError, SdkError, SdkErrorCode } from '@modelcontextprotocol/client'
+import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
 
 const MAX_MESSAGE_LENGTH = 500
@@ -20,6 +20,10 @@ export function asUpstreamError(server: string, thrown: unknown, aborted: boolea
   }
   if (aborted)
     return new BrokerError('upstream-failed', `the call to server “${server}” was cancelled`, options)
+  if (SdkHttpError.isInstance(thrown)) {
+    const code = thrown.status === 429 ? 'upstream-busy' : 'upstream-failed'
+    return new BrokerError(code, `server “${server}” responded with status ${thrown.status}`, options)
+  }
   if (SdkError.isInstance(thrown)) {
     if (thrown.code === SdkErrorCode.RequestTimeout) {
       return new BrokerError('upstream-timeout', `server “${server}” did not answer in time`, options)

@@ -110,14 +110,15 @@ export function isEraUnclear(error: unknown): boolean {
 
 /**
  * Whether the server no longer knows the session; it rejects the request without processing it. The protocol wants 404 (MCP
- * 2025-11-25, “Session Management”). Servers were also seen to send 400 “No valid session ID provided” (python-sdk), 503 and, with
- * status 200, the error −32001 of the SDKs; their text speaks of the session.
+ * 2025-11-25, “Session Management”). Servers were also seen to send 410, 400 “No valid session ID provided” (python-sdk), 400 “Server
+ * not initialized” (typescript-sdk, once restarted), 503 and, with status 200, the error −32001 of the SDKs.
  */
 export function isSessionLost(error: unknown): boolean {
   if (SdkHttpError.isInstance(error))
-    return error.status === 404 || (error.status >= 400 && SESSION.test(String(error.data['text'])))
+    return GONE.has(error.status) || (error.status >= 400 && SESSION.test(String(error.data['text'])))
   return ProtocolError.isInstance(error) && error.code === SESSION_NOT_FOUND && SESSION.test(error.message)
 }
 
-const SESSION = /session/i
+const GONE: ReadonlySet<number> = new Set([404, 410])
+const SESSION = /session|server not initialized/i
 const SESSION_NOT_FOUND = -32_001

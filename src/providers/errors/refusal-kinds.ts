@@ -42,7 +42,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'token_limit_exceeded',
       'tokens_limit_reached', // GitHub Models, with 413
       'model_max_prompt_tokens_exceeded', // GitHub Copilot
-      'request_too_large', // Anthropic, with 413: https://docs.claude.com/en/api/errors
+      'request_too_large', // Anthropic, with 413, of bytes: https://docs.claude.com/en/api/errors, read 2026-12
       '1261', // Z.AI
     ],
     pattern: new RegExp(
@@ -84,6 +84,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'DataInspectionFailed',
       'PROHIBITED_CONTENT', // Gemini
       'moderation_blocked',
+      'base_resp 1026', // MiniMax, of the prompt
+      'base_resp 1027', // MiniMax, of the response
     ],
     pattern: new RegExp(
       [
@@ -112,8 +114,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'insufficient_balance_error', // MiniMax: https://github.com/modelscope/modelscope/issues/1691
       'insufficient_user_quota', // new-api
       'AccountOverdueError', // Volcengine
-      '1008', // MiniMax, in base_resp of a 200
-      '1113', // Z.AI, with 429: https://docs.z.ai/api-reference/api-code
+      'base_resp 1008', // MiniMax: https://platform.minimax.io/docs/api-reference/errorcode, read 2026-12
+      '1113', // Z.AI, with 429: https://docs.z.ai/api-reference/api-code, read 2026-12
     ],
     pattern: new RegExp(
       [
@@ -143,7 +145,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'InvalidApiKey', // Alibaba
       'invalid_authentication_error', // Moonshot
       'ExpiredTokenException', // Amazon
-      '2049', // MiniMax, in base_resp of a 200
+      'base_resp 1004', // MiniMax
     ],
     pattern: new RegExp(
       [
@@ -193,6 +195,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'Throttling.AllocationQuota',
       'Throttling.BurstRate',
       'too_many_requests',
+      'base_resp 1002', // MiniMax
+      'base_resp 1039', // MiniMax, of tokens
     ],
     pattern:
       /\brate limit(ed)? (exceeded|reached)|too many requests|(tokens|requests) per (minute|day|second)/i,

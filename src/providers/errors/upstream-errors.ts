@@ -42,6 +42,7 @@ export function errorOfStatus(
       retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
       mayBeCharged: content.mayBill,
       attempts: content.attempts,
+      isOverLease: content.isOverLease,
     },
   })
 }
@@ -60,6 +61,7 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
       refusal,
       mayBeCharged: content.mayBill,
       attempts: content.attempts,
+      isOverLease: content.isOverLease,
     },
   })
 }
@@ -162,7 +164,8 @@ function errorContent(raw: string): ErrorContent {
 }
 
 function namesIn(fields: ErrorFields | undefined): unknown[] {
-  return [fields?.code, fields?.type, fields?.base_resp?.status_code]
+  const status = fields?.base_resp?.status_code
+  return [fields?.code, fields?.type, typeof status === 'number' ? `base_resp ${status}` : undefined]
 }
 
 function messageIn(fields: ErrorBody | undefined): string | undefined {

@@ -5,13 +5,12 @@ const GPT_OSS: ModelRules = { pattern: /gpt-oss/, efforts: ['low', 'medium', 'hi
 
 export const CEREBRAS_RULES: RequestRules = {
   sources: [
-    'https://inference-docs.cerebras.ai/resources/openai',
-    'https://inference-docs.cerebras.ai/capabilities/reasoning',
+    ['https://inference-docs.cerebras.ai/resources/openai', 'unread'],
+    ['https://inference-docs.cerebras.ai/capabilities/reasoning', 'unread'],
     // “property 'messages.2.assistant.reasoning_content' is unsupported”, while `reasoning` is taken
-    'https://github.com/QwenLM/qwen-code/issues/11045',
-    'https://github.com/proxysoul/Empryo/pull/209',
+    ['https://github.com/QwenLM/qwen-code/issues/11045', '2026-11'],
+    ['https://github.com/proxysoul/Empryo/pull/209', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: ['frequency_penalty', 'presence_penalty', 'logit_bias', 'n', ...OPENROUTER_SAMPLING],
   maxStops: 4,
   efforts: [],
@@ -25,10 +24,9 @@ export const CEREBRAS_RULES: RequestRules = {
 
 export const FIREWORKS_RULES: RequestRules = {
   sources: [
-    'https://docs.fireworks.ai/api-reference/post-chatcompletions',
-    'https://docs.fireworks.ai/guides/reasoning',
+    ['https://docs.fireworks.ai/api-reference/post-chatcompletions', 'unread'],
+    ['https://docs.fireworks.ai/guides/reasoning', '2026-12'],
   ],
-  read: '2026-11',
   refusedFields: ['top_a'],
   maxStops: 4,
   efforts: ['none', 'low', 'medium', 'high'],
@@ -38,10 +36,9 @@ export const FIREWORKS_RULES: RequestRules = {
 
 export const TOGETHER_RULES: RequestRules = {
   sources: [
-    'https://docs.together.ai/reference/chat-completions-1',
-    'https://docs.together.ai/docs/reasoning-overview',
+    ['https://docs.together.ai/reference/chat-completions-1', 'unread'],
+    ['https://docs.together.ai/docs/reasoning-overview', 'unread'],
   ],
-  read: '2026-11',
   refusedFields: ['top_a'],
   efforts: [],
   messages: { ...PLAIN_MESSAGES, thoughts: 'reasoning' },
@@ -51,17 +48,15 @@ export const TOGETHER_RULES: RequestRules = {
 /** Hosts of open models behind vLLM or SGLang, which ignore fields that they do not know; chat templates refuse unknown roles. */
 export const OPEN_MODEL_HOST_RULES: RequestRules = {
   sources: [
-    'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html',
-    'https://docs.vllm.ai/en/latest/features/reasoning_outputs.html',
+    ['https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html', 'unread'],
+    ['https://docs.vllm.ai/en/latest/features/reasoning_outputs.html', 'unread'],
   ],
-  read: '2026-11',
   messages: { ...PLAIN_MESSAGES, thoughts: 'reasoning_content' },
   models: [GPT_OSS],
 }
 
 export const GITHUB_MODELS_RULES: RequestRules = {
-  sources: ['https://docs.github.com/en/rest/models/inference'],
-  read: '2026-11',
+  sources: [['https://docs.github.com/en/rest/models/inference', 'unread']],
   refusedFields: ['logit_bias', 'logprobs', 'top_logprobs', ...OPENROUTER_SAMPLING],
   efforts: [],
   messages: PLAIN_MESSAGES,

@@ -14,6 +14,7 @@ import {
   MISTRAL_RULES,
   MOONSHOT_RULES,
   PERPLEXITY_RULES,
+  VERTEX_RULES,
   XAI_RULES,
   ZHIPU_RULES,
 } from './model-makers.ts'
@@ -29,6 +30,7 @@ export const REQUEST_RULES = {
   sambanova: SAMBANOVA_RULES,
   anthropic: ANTHROPIC_RULES,
   gemini: GEMINI_RULES,
+  vertex: VERTEX_RULES,
   xai: XAI_RULES,
   deepseek: DEEPSEEK_RULES,
   mistral: MISTRAL_RULES,

@@ -5,22 +5,22 @@ const FIXED_SAMPLING = ['temperature', 'top_p', 'n', 'presence_penalty', 'freque
 
 export const ANTHROPIC_RULES: RequestRules = {
   // Its endpoint for OpenAI's clients ignores what it does not know, and joins system messages to one.
-  sources: ['https://docs.claude.com/en/api/openai-sdk'],
-  read: '2026-11',
+  sources: [['https://docs.claude.com/en/api/openai-sdk', 'unread']],
   refusedFields: OPENROUTER_SAMPLING,
   efforts: [],
   messages: PLAIN_MESSAGES,
 }
 
+const TAKEN_BY_VERTEX: ReadonlySet<string> = new Set(['frequency_penalty', 'presence_penalty', 'seed'])
+
 export const GEMINI_RULES: RequestRules = {
   sources: [
-    'https://ai.google.dev/gemini-api/docs/openai',
-    'https://ai.google.dev/gemini-api/docs/thought-signatures',
+    ['https://ai.google.dev/gemini-api/docs/openai', '2026-12'],
+    ['https://ai.google.dev/gemini-api/docs/thought-signatures', 'unread'],
     // “Unknown name "frequency_penalty": Cannot find field.”, and the same of `seed` and `top_k`
-    'https://github.com/Vali-98/ChatterUI/issues/227',
-    'https://github.com/MinLL/SkyrimNet-GamePlugin/issues/77',
+    ['https://github.com/Vali-98/ChatterUI/issues/227', '2026-11'],
+    ['https://github.com/MinLL/SkyrimNet-GamePlugin/issues/77', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: [
     'frequency_penalty',
     'presence_penalty',
@@ -60,15 +60,26 @@ export const GEMINI_RULES: RequestRules = {
   ],
 }
 
+/** The same models behind another endpoint, which takes more of the fields. */
+export const VERTEX_RULES: RequestRules = {
+  ...GEMINI_RULES,
+  sources: [
+    [
+      'https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/call-vertex-using-openai-library',
+      '2026-12',
+    ],
+  ],
+  refusedFields: GEMINI_RULES.refusedFields?.filter((name) => !TAKEN_BY_VERTEX.has(name)),
+}
+
 export const XAI_RULES: RequestRules = {
   sources: [
-    'https://docs.x.ai/docs/guides/reasoning',
-    'https://docs.x.ai/docs/models',
+    ['https://docs.x.ai/docs/guides/reasoning', 'unread'],
+    ['https://docs.x.ai/docs/models', 'unread'],
     // Which models take which words.
-    'https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fxai@4.0.8',
-    'https://github.com/anomalyco/opencode/issues/39448',
+    ['https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fxai@4.0.8', '2026-11'],
+    ['https://github.com/anomalyco/opencode/issues/39448', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: ['logit_bias', ...OPENROUTER_SAMPLING],
   efforts: [],
   messages: { ...PLAIN_MESSAGES, thoughts: 'reasoning_content' },
@@ -97,12 +108,11 @@ export const XAI_RULES: RequestRules = {
 
 export const DEEPSEEK_RULES: RequestRules = {
   sources: [
-    'https://api-docs.deepseek.com/guides/thinking_mode',
-    'https://api-docs.deepseek.com/api/create-chat-completion',
+    ['https://api-docs.deepseek.com/guides/thinking_mode', 'unread'],
+    ['https://api-docs.deepseek.com/api/create-chat-completion', 'unread'],
     // “The reasoning_content in the thinking mode must be passed back to the API.”
-    'https://github.com/earendil-works/pi/issues/3636',
+    ['https://github.com/earendil-works/pi/issues/3636', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: OPENROUTER_SAMPLING,
   refusedWithReasoning: ['logprobs', 'top_logprobs'],
   reasonsByDefault: true,
@@ -126,17 +136,19 @@ export const DEEPSEEK_RULES: RequestRules = {
 
 export const MISTRAL_RULES: RequestRules = {
   sources: [
-    'https://docs.mistral.ai/api/endpoint/chat',
-    'https://docs.mistral.ai/capabilities/reasoning',
+    ['https://docs.mistral.ai/api/endpoint/chat', 'unread'],
+    ['https://docs.mistral.ai/capabilities/reasoning', 'unread'],
     // `extra_forbidden` for `reasoning_content`, and for `max_completion_tokens`
-    'https://github.com/charmbracelet/crush/issues/1590',
-    'https://github.com/editor-code-assistant/eca/issues/231',
+    ['https://github.com/charmbracelet/crush/issues/1590', '2026-11'],
+    ['https://github.com/editor-code-assistant/eca/issues/231', '2026-11'],
     // “Unexpected role 'user' after role 'tool'”
-    'https://github.com/avante-corp/avante.nvim/pull/2695',
+    ['https://github.com/avante-corp/avante.nvim/pull/2695', '2026-11'],
     // “Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9.”
-    'https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py',
+    [
+      'https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py',
+      '2026-11',
+    ],
   ],
-  read: '2026-11',
   refusedFields: [
     'logprobs',
     'top_logprobs',
@@ -164,11 +176,10 @@ export const MISTRAL_RULES: RequestRules = {
 
 export const MOONSHOT_RULES: RequestRules = {
   sources: [
-    'https://platform.moonshot.ai/docs/api/chat',
-    'https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model',
-    'https://platform.moonshot.ai/docs/guide/use-kimi-vision-model',
+    ['https://platform.moonshot.ai/docs/api/chat', 'unread'],
+    ['https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model', 'unread'],
+    ['https://platform.moonshot.ai/docs/guide/use-kimi-vision-model', 'unread'],
   ],
-  read: '2026-11',
   refusedFields: ['logit_bias', 'logprobs', 'top_logprobs', ...OPENROUTER_SAMPLING],
   maxStops: 5,
   efforts: [],
@@ -186,10 +197,9 @@ export const MOONSHOT_RULES: RequestRules = {
 
 export const ZHIPU_RULES: RequestRules = {
   sources: [
-    'https://docs.z.ai/api-reference/llm/chat-completion',
-    'https://docs.z.ai/guides/capabilities/thinking-mode',
+    ['https://docs.z.ai/api-reference/llm/chat-completion', 'unread'],
+    ['https://docs.z.ai/guides/capabilities/thinking-mode', 'unread'],
   ],
-  read: '2026-11',
   refusedFields: ['logit_bias', 'logprobs', 'top_logprobs', 'n', ...OPENROUTER_SAMPLING],
   maxStops: 1,
   efforts: [],
@@ -199,19 +209,17 @@ export const ZHIPU_RULES: RequestRules = {
 
 export const MINIMAX_RULES: RequestRules = {
   sources: [
-    'https://platform.minimax.io/docs/api-reference/text-openai-api',
+    ['https://platform.minimax.io/docs/api-reference/text-openai-api', '2026-12'],
     // “Mismatch type []*open_platform_oai.ReasoningDetail”
-    'https://github.com/iOfficeAI/gemini-cli-pro/pull/33',
+    ['https://github.com/iOfficeAI/gemini-cli-pro/pull/33', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: ['logit_bias', 'logprobs', 'top_logprobs', 'n', ...OPENROUTER_SAMPLING],
   efforts: [],
   messages: { ...PLAIN_MESSAGES, thoughts: 'reasoning_content' },
 }
 
 export const COHERE_RULES: RequestRules = {
-  sources: ['https://docs.cohere.com/docs/compatibility-api'],
-  read: '2026-11',
+  sources: [['https://docs.cohere.com/docs/compatibility-api', '2026-12']],
   refusedFields: [
     'logit_bias',
     'top_logprobs',
@@ -228,11 +236,10 @@ export const COHERE_RULES: RequestRules = {
 
 export const PERPLEXITY_RULES: RequestRules = {
   sources: [
-    'https://docs.perplexity.ai/api-reference/chat-completions-post',
+    ['https://docs.perplexity.ai/api-reference/chat-completions-post', 'unread'],
     // “After the (optional) system message(s), user and assistant roles should be alternating.”
-    'https://docs.perplexity.ai/guides/chat-completions-guide',
+    ['https://docs.perplexity.ai/guides/chat-completions-guide', 'unread'],
   ],
-  read: '2026-11',
   refusedFields: [
     'logit_bias',
     'logprobs',

@@ -17,13 +17,12 @@ export const PLAIN_MESSAGES: MessageRules = {
 
 export const OPENAI_RULES: RequestRules = {
   sources: [
-    'https://platform.openai.com/docs/api-reference/chat/create',
-    'https://platform.openai.com/docs/guides/reasoning',
-    'https://platform.openai.com/docs/guides/latest-model',
+    ['https://platform.openai.com/docs/api-reference/chat/create', 'unread'],
+    ['https://platform.openai.com/docs/guides/reasoning', 'unread'],
+    ['https://platform.openai.com/docs/guides/latest-model', 'unread'],
     // “Unknown parameter: 'messages[1].tool_calls[0].index'.”
-    'https://github.com/songquanpeng/one-api/issues/1319',
+    ['https://github.com/songquanpeng/one-api/issues/1319', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: OPENROUTER_SAMPLING,
   maxStops: 4,
   messages: {
@@ -65,14 +64,13 @@ export const OPENAI_RULES: RequestRules = {
 
 export const GROQ_RULES: RequestRules = {
   sources: [
-    'https://console.groq.com/docs/openai',
-    'https://console.groq.com/docs/reasoning',
-    'https://console.groq.com/docs/api-reference',
+    ['https://console.groq.com/docs/openai', '2026-12'],
+    ['https://console.groq.com/docs/reasoning', 'unread'],
+    ['https://console.groq.com/docs/api-reference', 'unread'],
     // “property 'reasoning_content' is unsupported”
-    'https://github.com/tashfeenahmed/freellmapi/issues/1070',
-    'https://github.com/earendil-works/pi/issues/1745',
+    ['https://github.com/tashfeenahmed/freellmapi/issues/1070', '2026-11'],
+    ['https://github.com/earendil-works/pi/issues/1745', '2026-11'],
   ],
-  read: '2026-11',
   refusedFields: ['logprobs', 'logit_bias', 'top_logprobs', ...OPENROUTER_SAMPLING],
   maxStops: 4,
   efforts: [],
@@ -92,12 +90,11 @@ export const GROQ_RULES: RequestRules = {
 
 export const ALIBABA_RULES: RequestRules = {
   sources: [
-    'https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference',
-    'https://www.alibabacloud.com/help/en/model-studio/deep-thinking',
+    ['https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference', 'unread'],
+    ['https://www.alibabacloud.com/help/en/model-studio/deep-thinking', 'unread'],
     // “developer is not one of ['system', 'assistant', 'user', 'tool', 'function']”
-    'https://github.com/proma-ai/Proma/issues/1496',
+    ['https://github.com/proma-ai/Proma/issues/1496', '2026-11'],
   ],
-  read: '2026-11',
   efforts: [],
   reasoningSwitch: 'enable_thinking',
   messages: {
@@ -110,8 +107,7 @@ export const ALIBABA_RULES: RequestRules = {
 }
 
 export const SAMBANOVA_RULES: RequestRules = {
-  sources: ['https://docs.sambanova.ai/docs/en/api-reference/endpoints/chat'],
-  read: '2026-11',
+  sources: [['https://docs.sambanova.ai/docs/en/api-reference/endpoints/chat', 'unread']],
   refusedFields: ['logit_bias', 'min_p', 'top_a', 'repetition_penalty'],
   efforts: [],
   messages: PLAIN_MESSAGES,
@@ -122,7 +118,7 @@ export const SAMBANOVA_RULES: RequestRules = {
 export const AZURE_RULES: RequestRules = {
   ...OPENAI_RULES,
   sources: [
-    'https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/reasoning',
-    'https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference-preview-latest',
+    ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/reasoning', 'unread'],
+    ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference-preview-latest', 'unread'],
   ],
 }

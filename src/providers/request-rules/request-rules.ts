@@ -3,10 +3,11 @@
  * rules gets the caller's bytes. The tables are in this folder, one file for each sort of vendor.
  */
 export interface RequestRules extends ParameterRules {
-  /** Where the facts are from: the vendor's documentation, and reports of its users. */
-  readonly sources: readonly string[]
-  /** Year and month in which the sources were read. */
-  readonly read: string
+  /**
+   * Where the facts are from, the vendor's documentation and reports of its users, and the month of reading (`2026-12`). A
+   * source that is `unread` is named from memory: its facts have not been checked.
+   */
+  readonly sources: readonly (readonly [url: string, read: string])[]
   readonly messages?: MessageRules | undefined
   readonly schemas?: SchemaRules | undefined
   /** What differs for families of models. The first whose pattern matches the provider's model id applies. */

@@ -16,6 +16,14 @@ import { getOutcomes } from './cascade/outcomes.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
 import { postCountTokens } from './dialects/count-tokens.ts'
+import {
+  cancelResponse,
+  deleteResponse,
+  getInputItems,
+  getResponse,
+  postInputTokens,
+} from './dialects/kept-responses.ts'
+import { postResponses } from './dialects/responses.ts'
 import { postDialectChat } from './dialects/dialect-chat.ts'
 import { postGeminiMethod } from './dialects/gemini-methods.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
@@ -62,7 +70,7 @@ interface RoutePlan {
 }
 
 interface PlainRoute extends RoutePlan {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly handle: Handle
   /** How it talks to its clients, if not as the other routes below its prefix. */
   readonly shape?: ApiShape | undefined
@@ -88,6 +96,8 @@ function dialectRoute(
 ): InferenceRoute {
   return { method: 'POST', infer: postDialectChat(dialect), ...plan, shape: dialectShape(dialect) }
 }
+
+const RESPONSES = dialectShape(openAiResponses)
 
 /** The routes below `/v1` and `/api/v1` that call a model. */
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
@@ -161,6 +171,14 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     path: '/messages',
     summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
   }),
+  {
+    method: 'POST',
+    path: '/responses',
+    shape: RESPONSES,
+    infer: postResponses,
+    summary:
+      'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events; it may go on from an earlier one',
+  },
   dialectRoute(geminiContent, {
     path: '/models/*',
     shown: '/models/{model}:{method}',
@@ -168,10 +186,6 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary:
       'Google’s `generateContent`, `streamGenerateContent`, `countTokens`, `embedContent` and `batchEmbedContents`',
     query: ['alt'],
-  }),
-  dialectRoute(openAiResponses, {
-    path: '/responses',
-    summary: 'A chat in the form of OpenAI’s Responses API, plain or with `stream: true` as its events',
   }),
 ]
 
@@ -196,6 +210,46 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     handle: postCountTokens,
     shape: dialectShape(anthropicMessages),
     summary: 'About how many tokens a request of `/messages` has; no provider is called',
+  },
+  {
+    method: 'POST',
+    path: '/responses/input_tokens',
+    handle: postInputTokens,
+    shape: RESPONSES,
+    summary: 'About how many tokens a request of `/responses` has; no provider is called',
+  },
+  {
+    method: 'GET',
+    path: '/responses/:id',
+    shown: '/responses/{id}',
+    handle: getResponse,
+    shape: RESPONSES,
+    summary: 'A response that the broker keeps for the caller (same address, context and token)',
+  },
+  {
+    method: 'DELETE',
+    path: '/responses/:id',
+    shown: '/responses/{id}',
+    handle: deleteResponse,
+    shape: RESPONSES,
+    summary: 'Forgets a response; one that runs in the background is stopped',
+  },
+  {
+    method: 'POST',
+    path: '/responses/:id/cancel',
+    shown: '/responses/{id}/cancel',
+    handle: cancelResponse,
+    shape: RESPONSES,
+    summary: 'Stops a response that runs in the background',
+  },
+  {
+    method: 'GET',
+    path: '/responses/:id/input_items',
+    shown: '/responses/{id}/input_items',
+    handle: getInputItems,
+    shape: RESPONSES,
+    summary: 'The items that the model got for a response, newest first',
+    query: ['after', 'limit', 'order'],
   },
   {
     method: 'GET',

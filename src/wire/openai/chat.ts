@@ -3,8 +3,8 @@ import { BrokerError } from '../../base/errors.ts'
 import { fieldError } from './field-error.ts'
 import { isObject, jsonBodyOf, type JsonBody } from '../json/json-body.ts'
 import { spliceFields } from '../json/splice-fields.ts'
-import { readPlugins, type RequestedPlugins } from './plugins.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from './routing-preferences.ts'
+import { readPlugins, type RequestedPlugins } from './routing/plugins.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from './routing/routing-preferences.ts'
 
 /** The part of a chat request that the broker interprets; all other fields pass through unchanged. */
 const interpreted = z.looseObject({

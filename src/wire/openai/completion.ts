@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { fieldError } from './field-error.ts'
 import { jsonBodyOf, type JsonBody } from '../json/json-body.ts'
 import { spliceFields } from '../json/splice-fields.ts'
-import { COMPRESSION, readPlugins, type RequestedPlugins } from './plugins.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from './routing-preferences.ts'
+import { COMPRESSION, readPlugins, type RequestedPlugins } from './routing/plugins.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from './routing/routing-preferences.ts'
 
 const form = z.looseObject({
   prompt: z.string('should be one text, not a list'),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { fieldError } from './field-error.ts'
 import { jsonBodyOf, type JsonBody } from '../json/json-body.ts'
 import { spliceFields } from '../json/splice-fields.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from './routing-preferences.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from './routing/routing-preferences.ts'
 
 const tokens = z.array(z.int().min(0)).min(1)
 const form = z.looseObject({

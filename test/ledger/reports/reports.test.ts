@@ -57,7 +57,7 @@ async function allRows(filter: RequestFilter, limit = 200): Promise<string[]> {
   }
 }
 
-test.each(['UTC', 'Europe/Brussels', 'Asia/Kathmandu'])(
+test.each(['UTC', 'Europe/Brussels', 'Asia/Kathmandu', 'Pacific/Auckland', 'Pacific/Honolulu'])(
   'the days of %s over a clock change add up to the ledger’s total, and none holds a part of another',
   async (timeZone) => {
     const filter = { since: SEEDED_FROM, until: SEEDED_UNTIL }
@@ -81,6 +81,24 @@ test.each(['UTC', 'Europe/Brussels', 'Asia/Kathmandu'])(
       expect(series.reduce((sum, { cost }) => sum + cost, 0n)).toBe(totals.cost)
   },
 )
+
+test('a group of which only hours outside the period are known is not in the report', async () => {
+  const edges = bucketEdges(
+    { since: SEEDED_FROM, until: SEEDED_UNTIL, bucket: 'day', timeZone: 'Europe/Brussels' },
+    100,
+  )
+  const [since = 0, until = 0] = edges?.slice(3) ?? []
+  const filter = { since, until }
+  const query = { filter, scope: undefined, by: ['model', 'address'], edges: [], order: 'cost' } as const
+  const { groups } = await here.reports.run('groups', { ...query, limit: 10_000 })
+  const own = rows.filter(isWithin(filter))
+  expect(groups.length).toBeGreaterThan(0)
+  for (const { names, totals } of groups)
+    expect(totals).toMatchObject(
+      expected(own.filter(({ model, ip }) => model === names.model && ip === names.address)),
+    )
+  expect(groups.every(({ totals }) => totals.requests > 0 || totals.cost !== 0n)).toBe(true)
+})
 
 test('a sum by any field is the total, and an empty name has a group of its own', async () => {
   for (const by of ['model', 'provider', 'address', 'context', 'token', 'status', 'app', 'kind'] as const) {

@@ -32,9 +32,9 @@ async function fill(here: LedgerWithReports): Promise<void> {
 }
 
 const month: RequestFilter = { since: SEEDED_FROM, until: SEEDED_UNTIL }
-const days =
-  bucketEdges({ since: SEEDED_FROM, until: SEEDED_UNTIL, bucket: 'day', timeZone: 'Europe/Brussels' }, 100) ??
-  []
+const daysOf = (timeZone: string): readonly number[] =>
+  bucketEdges({ since: SEEDED_FROM, until: SEEDED_UNTIL, bucket: 'day', timeZone }, 100) ?? []
+const days = daysOf('Europe/Brussels')
 
 type Question = { [K in keyof ReportKinds]: readonly [K, ReportKinds[K]['query']] }[keyof ReportKinds]
 
@@ -62,6 +62,14 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'by model': ['groups', { ...groups, by: ['model'] }],
   'by address and context': ['groups', { ...groups, by: ['address', 'context'] }],
   'by model and day': ['groups', { ...groups, by: ['model'], edges: days, limit: 6 }],
+  'by model and day of Tokyo': [
+    'groups',
+    { ...groups, by: ['model'], edges: daysOf('Asia/Tokyo'), limit: 6 },
+  ],
+  'by model and day of Auckland': [
+    'groups',
+    { ...groups, by: ['model'], edges: daysOf('Pacific/Auckland'), limit: 6 },
+  ],
   'by day': ['groups', { ...groups, by: [], edges: days }],
 }
 

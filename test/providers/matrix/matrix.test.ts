@@ -219,7 +219,8 @@ describe.each(CHATS)('$displayName', (definition) => {
   }
 
   async function keepsToASchema(): Promise<void> {
-    const { response, sent } = await vendor.ask({ response_format: SCHEMA }, () =>
+    const messages = [{ role: 'user', content: 'Answer in JSON.' }]
+    const { response, sent } = await vendor.ask({ response_format: SCHEMA, messages }, () =>
       plain(wire, { content: '{"a":1}' }),
     )
     expect(sent).toHaveProperty('response_format')

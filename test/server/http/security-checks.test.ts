@@ -24,7 +24,7 @@ describe('a request is refused before any route sees it', () => {
     [
       'a WebSocket',
       lines('GET / HTTP/1.1', 'host: a', 'connection: upgrade', 'upgrade: websocket'),
-      400,
+      426,
       'upgrades',
     ],
     ['too many headers', lines('GET / HTTP/1.1', 'host: a', ...manyHeaders(100)), 431, '100 header lines'],

@@ -5,10 +5,8 @@ import type { Clock } from '../../../base/clock.ts'
 import type { ToolChats } from '../../../inference/services/services.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 import type { PolicyConfig } from '../../../mcp/config/config.ts'
+import { ForwardRequired } from '../../../server/rest/inference/forward-required.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
-
-/** Thrown when a worker finds, after reading a request, that only the primary can serve it. */
-export class ForwardRequired extends Error {}
 
 /**
  * Providers that only the primary may call: the requests per minute of a key must be counted in one process, and a server on

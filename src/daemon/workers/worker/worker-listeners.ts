@@ -29,7 +29,7 @@ import {
   type OptionParts,
 } from '../../listeners/listeners.ts'
 import { createForwarder, type Forwarder } from './forward-to-primary.ts'
-import { ForwardRequired } from './primary-only.ts'
+import { ForwardRequired } from '../../../server/rest/inference/forward-required.ts'
 
 export interface WorkerListenerParts extends OptionParts {
   readonly clock: Clock

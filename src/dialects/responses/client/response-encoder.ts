@@ -20,6 +20,7 @@ export class ResponsesEncoder implements ResponseEncoder {
   readonly #events = new EventWriter()
   readonly #output: OutputWriter
   readonly #response: Fields
+  readonly #onFinished: EncoderFacts['onFinished']
   #hasBegun = false
   #ending: Ending = endingOf(undefined)
   #usage: Fields | undefined
@@ -29,6 +30,7 @@ export class ResponsesEncoder implements ResponseEncoder {
 
   constructor(facts: EncoderFacts) {
     this.#response = responseObject(facts)
+    this.#onFinished = facts.onFinished
     const names = toolNamesIn(facts.request?.value['tools'])
     this.#output = new OutputWriter({ events: this.#events, stem: idStem(facts.id), names })
   }
@@ -46,7 +48,9 @@ export class ResponsesEncoder implements ResponseEncoder {
       if (isObject(choice['message'])) this.#output.delta(choice['message'])
       this.#output.end(this.#ending.status)
     }
-    return JSON.stringify(this.#finished())
+    const finished = this.#finished()
+    this.#onFinished?.(finished)
+    return JSON.stringify(finished)
   }
 
   chunk(json: string): string {
@@ -99,24 +103,24 @@ export class ResponsesEncoder implements ResponseEncoder {
     const start = this.#begin()
     const items = this.#output.end(this.#ending.status)
     const response = this.#finished()
+    this.#onFinished?.(response)
     const type = response['status'] === 'incomplete' ? 'response.incomplete' : 'response.completed'
     return start + items + this.#events.write(type, { response })
   }
 
   /** The whole response. What a provider of the same dialect sent is kept, under our id and the caller's name of the model. */
   #finished(): Fields {
-    const { id, model, previous_response_id, store, background, created_at } = this.#response
+    const { id, model, previous_response_id, store, background } = this.#response
     const isOriginal = Object.keys(this.#original).length > 0
     const { usage } = this.#original
-    const counted = this.#usage === undefined ? {} : usageOut(this.#usage)
+    const counted = this.#usage === undefined ? undefined : usageOut(this.#usage)
     return {
       ...this.#response,
       ...this.#ending,
-      completed_at: created_at,
       output: this.#output.items,
       ...this.#original,
       ...(isOriginal ? { id, model, previous_response_id, store, background } : {}),
-      usage: { ...counted, ...(isObject(usage) ? usage : {}) },
+      usage: isObject(usage) ? { ...counted, ...usage } : (counted ?? null),
       ...this.#envelope,
     }
   }

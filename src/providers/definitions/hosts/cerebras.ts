@@ -20,7 +20,7 @@ export const cerebras: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://inference-docs.cerebras.ai/resources/openai', 'unread'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/cerebras/provider.toml', '2026-12'],
     quirks: ['https://inference-docs.cerebras.ai/resources/openai', 'unread'],
   },
 }

@@ -12,7 +12,7 @@ export const fireworks: ProviderDefinition = {
   sources: {
     baseUrl: [
       'https://github.com/anomalyco/models.dev/blob/dev/providers/fireworks-ai/provider.toml',
-      '2026-11',
+      '2026-12',
     ],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },

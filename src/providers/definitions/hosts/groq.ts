@@ -11,7 +11,7 @@ export const groq: ProviderDefinition = {
   // https://console.groq.com/docs/prefilling: the role alone marks the prefix.
   quirks: { prefixMarker: 'role', requestRules: 'groq' },
   sources: {
-    baseUrl: ['https://console.groq.com/docs/openai', 'unread'],
+    baseUrl: ['https://console.groq.com/docs/openai', '2026-12'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     privacy: ['https://console.groq.com/docs/your-data', '2026-11'],
     quirks: ['https://console.groq.com/docs/openai', '2026-11'],

@@ -14,7 +14,7 @@ export const nvidia: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/nvidia/provider.toml', '2026-11'],
+    baseUrl: ['https://github.com/anomalyco/models.dev/blob/dev/providers/nvidia/provider.toml', '2026-12'],
     quirks: ['https://docs.api.nvidia.com/nim/reference/llm-apis', 'unread'],
   },
 }

@@ -3,7 +3,7 @@ import type { ProviderDefinition } from '../../provider.ts'
 export const together: ProviderDefinition = {
   id: 'together',
   displayName: 'Together AI',
-  baseUrl: 'https://api.together.xyz/v1',
+  baseUrl: 'https://api.together.ai/v1',
   needsKey: true,
   abortStopsBilling: true,
   quirks: {
@@ -11,7 +11,7 @@ export const together: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.together.ai/docs/openai-api-compatibility', 'unread'],
+    baseUrl: ['https://docs.together.ai/docs/inference/openai-compatibility', '2026-12'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     quirks: ['https://docs.together.ai/reference/chat-completions-1', 'unread'],
   },

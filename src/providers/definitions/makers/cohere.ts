@@ -12,7 +12,7 @@ export const cohere: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://docs.cohere.com/docs/compatibility-api', 'unread'],
+    baseUrl: ['https://docs.cohere.com/docs/compatibility-api', '2026-12'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     quirks: ['https://docs.cohere.com/docs/compatibility-api', 'unread'],
   },

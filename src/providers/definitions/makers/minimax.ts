@@ -11,7 +11,7 @@ export const minimax: ProviderDefinition = {
     prefixMarker: 'none',
   },
   sources: {
-    baseUrl: ['https://platform.minimax.io/docs/guides/quickstart', 'unread'],
+    baseUrl: ['https://platform.minimax.io/docs/api-reference/text-openai-api', '2026-12'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
   },
 }

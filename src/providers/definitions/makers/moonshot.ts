@@ -11,10 +11,7 @@ export const moonshot: ProviderDefinition = {
     prefixMarker: 'partial',
   },
   sources: {
-    baseUrl: [
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/moonshotai/provider.toml',
-      '2026-11',
-    ],
-    quirks: ['https://platform.moonshot.ai/docs/api/partial', 'unread'],
+    baseUrl: ['https://platform.kimi.ai/docs/api/quickstart', '2026-12'],
+    quirks: ['https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api', '2026-12'],
   },
 }

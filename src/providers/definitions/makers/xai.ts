@@ -13,6 +13,10 @@ export const xai: ProviderDefinition = {
   sources: {
     baseUrl: ['https://docs.x.ai/docs/api-reference', 'unread'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    usageShape: ['https://docs.x.ai/docs/guides/reasoning', 'unread'],
+    // Of reasoning; the charge in ticks is not on that page.
+    usageShape: [
+      'https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/grok/capabilities/reasoning',
+      '2026-12',
+    ],
   },
 }

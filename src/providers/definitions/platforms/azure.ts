@@ -15,7 +15,7 @@ export const azure: ProviderDefinition = {
     droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
   sources: {
-    baseUrl: ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle', 'unread'],
+    baseUrl: ['https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle', '2026-12'],
     abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
     quirks: ['https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference', 'unread'],
   },

@@ -10,7 +10,7 @@ export const vertex: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: false,
   quirks: {
-    requestRules: 'gemini',
+    requestRules: 'vertex',
     prefixMarker: 'none',
     usageShape: { surplus: 'completion' },
   },

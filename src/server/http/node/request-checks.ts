@@ -41,7 +41,10 @@ function hostError({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerErr
 function upgradeError({ headers }: IncomingMessage): BrokerError | undefined {
   const wanted = headers.upgrade
   if (wanted === undefined || wanted === 'h2c') return undefined
-  return badRequest('upgrades are not served here; streams come as server-sent events')
+  return new BrokerError('no-upgrade', 'upgrades are not served here; streams come as server-sent events', {
+    // A response with this status names a protocol that is served.
+    details: { headers: { upgrade: 'HTTP/1.1' } },
+  })
 }
 
 function badRequest(message: string): BrokerError {

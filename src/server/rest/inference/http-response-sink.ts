@@ -26,6 +26,8 @@ export interface ExpectedResponse {
   readonly object: string
   /** The request as a chat, where it was written in another dialect. */
   readonly request?: JsonBody | undefined
+  /** Gets the whole response once it is complete, in the dialects whose responses can be named later. */
+  readonly onFinished?: ((response: Readonly<Record<string, unknown>>) => void) | undefined
 }
 
 /** Where the response to a route's request goes. */
@@ -127,10 +129,10 @@ export class HttpResponseSink implements ResponseSink {
   }
 
   #createEvents(): ResponseEvents {
-    const { model, stream, request } = this.#expected
+    const { model, stream, request, onFinished } = this.#expected
     const created = Math.floor(this.#clock.now() / 1000)
     const { url = '' } = this.#reply.request.raw
-    return this.#shape.createEvents({ id: this.id, model, stream, url, created, request })
+    return this.#shape.createEvents({ id: this.id, model, stream, url, created, request, onFinished })
   }
 
   chunk(json: string): boolean {

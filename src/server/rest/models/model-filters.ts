@@ -27,6 +27,7 @@ const OUTPUTS = [
   'speech',
   'transcription',
   'decisions',
+  'moderation',
   'all',
 ]
 

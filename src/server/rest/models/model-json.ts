@@ -80,7 +80,7 @@ export function inputsOf({ kind, capabilities, listing }: Model): readonly strin
 export function outputsOf({ kind, capabilities, listing }: Model): readonly string[] {
   if (listing !== undefined) return listing.outputs
   if (kind === 'embedding') return ['embeddings']
-  if (kind === 'speech' || kind === 'transcription' || kind === 'rerank' || kind === 'image') return [kind]
+  if (kind !== 'chat') return [kind]
   return ['text', ...new Set(capabilities.flatMap((word) => OUTPUTS[word] ?? []))]
 }
 

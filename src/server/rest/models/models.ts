@@ -6,7 +6,7 @@ import type { Allowed } from '../../../inference/services/access-policy.ts'
 import { offeredTo, requestableBy } from '../../../inference/services/offered.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
-import { findByName, isServed } from '../../../catalog/find-model.ts'
+import { findByName } from '../../../catalog/find-model.ts'
 import { listFormFor } from './list-forms.ts'
 import { motherRow } from './mother-row.ts'
 import { CASCADE_HEADER } from '../../../cascade/hop/hop-headers.ts'
@@ -89,7 +89,6 @@ function listedModels(request: FastifyRequest, services: AdminServices): Listed[
 
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
 function toListed(model: Model, providers: Allowed['providers']): Listed | undefined {
-  if (!isServed(model)) return undefined
   const endpoints = model.endpoints.filter(({ provider }) => providers.has(provider))
   const [endpoint] = endpoints
   if (endpoint === undefined) return undefined
@@ -100,8 +99,6 @@ function listed(name: string, allowed: Allowed): Listed {
   const model = modelNamed(name, allowed)
   const found = toListed(model, allowed.providers)
   if (found !== undefined) return found
-  if (!isServed(model))
-    throw new BrokerError('not-found', `“${name}” is a model for ${model.kind}, which is not served yet`)
   throw new BrokerError('not-found', `“${name}” is known, but no provider that offers it is set up here`)
 }
 

@@ -3,7 +3,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import { jsonBodyOf, type JsonBody } from '../../json/json-body.ts'
 import { spliceFields } from '../../json/splice-fields.ts'
 import { fieldError } from '../field-error.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from '../routing-preferences.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from '../routing/routing-preferences.ts'
 import { routingBodyOf, type FormField } from './form-fields.ts'
 import type { UploadedFile } from './uploaded-file.ts'
 

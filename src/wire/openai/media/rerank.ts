@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { jsonBodyOf, type JsonBody } from '../../json/json-body.ts'
 import { spliceFields } from '../../json/splice-fields.ts'
 import { fieldError } from '../field-error.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from '../routing-preferences.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from '../routing/routing-preferences.ts'
 
 const document = z.union(
   [z.string(), z.looseObject({ text: z.string().nullish() })],

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { JsonBody } from '../../json/json-body.ts'
 import { fieldError } from '../field-error.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from '../routing-preferences.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from '../routing/routing-preferences.ts'
 
 const form = z.looseObject({
   input: z.string().min(1),

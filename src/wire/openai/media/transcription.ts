@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import type { JsonBody } from '../../json/json-body.ts'
-import { parseRoutingPreferences, type RoutingPreferences } from '../routing-preferences.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from '../routing/routing-preferences.ts'
 import { ROUTING_FIELDS, routingBodyOf, type FormField } from './form-fields.ts'
 import type { UploadedFile } from './uploaded-file.ts'
 

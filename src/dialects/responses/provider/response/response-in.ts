@@ -82,17 +82,17 @@ function thoughtDetails(item: Fields, index: number, facts: ResponseFacts): read
 }
 
 /** What is opaque in a thought, as one of OpenRouter's `reasoning_details`, sealed. */
-export function opaqueDetails(item: Fields, index: number, { seal }: ResponseFacts): readonly Fields[] {
+export function opaqueDetails(item: Fields, index: number, facts: ResponseFacts): readonly Fields[] {
   const { encrypted_content: blob, id } = item
   if (typeof blob !== 'string' || blob === '') return []
-  return [{ type: 'reasoning.encrypted', data: seal(blob), id, format: OPENAI_FORMAT, index }]
+  return [{ type: 'reasoning.encrypted', data: facts.seal(blob), id, format: OPENAI_FORMAT, index }]
 }
 
 /** An item with what is opaque in it sealed. */
-export function sealItem(item: Fields, { seal }: ResponseFacts): Fields {
+export function sealItem(item: Fields, facts: ResponseFacts): Fields {
   const { type, encrypted_content: blob } = item
   const isOpaque = type === 'reasoning' && typeof blob === 'string' && blob !== ''
-  return isOpaque ? { ...item, encrypted_content: seal(blob) } : item
+  return isOpaque ? { ...item, encrypted_content: facts.seal(blob) } : item
 }
 
 export function sealResponse(response: Fields, facts: ResponseFacts): Fields {

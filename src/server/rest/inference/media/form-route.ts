@@ -5,7 +5,7 @@ import type { ResponseSink } from '../../../../inference/response/response-sink.
 import type { InferenceServices } from '../../../../inference/services/services.ts'
 import type { UploadSpool } from '../../../../runtime/upload-spool.ts'
 import type { JsonBody } from '../../../../wire/json/json-body.ts'
-import type { RoutingPreferences } from '../../../../wire/openai/routing-preferences.ts'
+import type { RoutingPreferences } from '../../../../wire/openai/routing/routing-preferences.ts'
 import type { HttpReply, HttpRequest } from '../../../http/node/request-types.ts'
 import { requestContextOf } from '../request-context.ts'
 import { respond } from '../respond.ts'

@@ -3,7 +3,7 @@ import type { RequestContext } from '../../../../inference/request/inference-req
 import type { ResponseSink } from '../../../../inference/response/response-sink.ts'
 import type { InferenceServices } from '../../../../inference/services/services.ts'
 import type { JsonBody } from '../../../../wire/json/json-body.ts'
-import type { RoutingPreferences } from '../../../../wire/openai/routing-preferences.ts'
+import type { RoutingPreferences } from '../../../../wire/openai/routing/routing-preferences.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../http/node/request-types.ts'
 import { requestContextOf } from '../request-context.ts'
 import { respond } from '../respond.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createWarnings } from '../../src/runtime/warnings.ts'
-import { manualClock } from '../support/manual-clock.ts'
+import { createWarnings } from '../../../src/runtime/alarms/warnings.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 
 function rig() {
   const clock = manualClock()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldError } from './field-error.ts'
+import { fieldError } from '../field-error.ts'
 
 /** Which providers may serve a request, and which are preferred: OpenRouter's `provider` field. */
 export interface ProviderPreferences {

@@ -1,4 +1,4 @@
-import type { JsonBody } from '../json/json-body.ts'
+import type { JsonBody } from '../../json/json-body.ts'
 
 /** The plugins of OpenRouter that the broker runs itself, as requested. */
 export interface RequestedPlugins {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { BrokerError } from '../../base/errors.ts'
-import { truncate } from '../../base/text.ts'
-import { fieldError } from './field-error.ts'
-import { isObject, type JsonBody } from '../json/json-body.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import { truncate } from '../../../base/text.ts'
+import { fieldError } from '../field-error.ts'
+import { isObject, type JsonBody } from '../../json/json-body.ts'
 import { COMPRESSION } from './plugins.ts'
 import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
-import type { Clock } from '../base/clock.ts'
-import type { Log } from './log-buffer.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../log-buffer.ts'
 
 /** Problems of the daemon itself that only an operator can fix. */
 export interface Warnings {
@@ -10,6 +10,13 @@ export interface Warnings {
   clear(name: string): void
   /** Messages of the warnings that were raised within the last five minutes and not cleared. */
   current(): readonly string[]
+}
+
+/** A warning that began or ended. */
+export interface AlarmChange {
+  readonly alarm: string
+  readonly state: 'raised' | 'cleared'
+  readonly message: string
 }
 
 interface Warning {
@@ -22,7 +29,15 @@ const REPEAT_MS = 60_000
 const EXPIRE_MS = 5 * 60_000
 
 /** Warnings by name, kept in memory and written to `log`. */
-export function createWarnings({ clock, log }: { readonly clock: Clock; readonly log: Log }): Warnings {
+export function createWarnings({
+  clock,
+  log,
+  onChange = () => undefined,
+}: {
+  readonly clock: Clock
+  readonly log: Log
+  readonly onChange?: ((change: AlarmChange) => void) | undefined
+}): Warnings {
   const warnings = new Map<string, Warning>()
   return {
     raise(name, message) {
@@ -31,9 +46,15 @@ export function createWarnings({ clock, log }: { readonly clock: Clock; readonly
       const isDue = before === undefined || now - before.loggedAt >= REPEAT_MS
       warnings.set(name, { message, raisedAt: now, loggedAt: isDue ? now : before.loggedAt })
       if (isDue) log.error({ alarm: name }, message)
+      const isNew = before === undefined || now - before.raisedAt >= EXPIRE_MS
+      if (isNew) onChange({ alarm: name, state: 'raised', message })
     },
     clear(name) {
-      if (warnings.delete(name)) log.info({ alarm: name }, 'this is over')
+      const before = warnings.get(name)
+      if (before === undefined) return
+      warnings.delete(name)
+      log.info({ alarm: name }, 'this is over')
+      onChange({ alarm: name, state: 'cleared', message: before.message })
     },
     current() {
       const now = clock.monotonic()
