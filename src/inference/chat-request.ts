@@ -4,7 +4,7 @@ import type { ProviderCall, Provider, ProviderRequest } from '../providers/provi
 import type { UsageShape } from '../providers/usage-shape.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatRequest } from '../wire/openai/chat.ts'
-import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
+import { NO_PREFERENCES } from '../wire/openai/routing/provider-preferences.ts'
 import { maxChatUsage, maxCost } from './budget/worst-case.ts'
 import { fitContextWindow } from './prompt/fit-context-window.ts'
 import type { BatchResponseHandler } from './request/embedding-batches.ts'
