@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { BrokerError } from '../../src/base/errors.ts'
-import { ContentEncoder } from '../../src/dialects/gemini/client/response-encoder.ts'
+import { ContentEncoder } from '../../src/dialects/gemini/client/response/response-encoder.ts'
 import { ContentDecoder } from '../../src/dialects/gemini/provider/response/stream-decoder.ts'
 import { EventReader } from '../../src/providers/protocols/event-reader.ts'
 import type { StreamHandler } from '../../src/providers/protocols/protocol.ts'

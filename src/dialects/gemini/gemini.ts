@@ -1,7 +1,7 @@
 import type { ClientDialect } from '../client-dialect.ts'
 import { renderError } from './client/errors.ts'
 import { readRequest } from './client/request-in.ts'
-import { ContentEncoder } from './client/response-encoder.ts'
+import { ContentEncoder } from './client/response/response-encoder.ts'
 
 /** Google's Gemini API: https://ai.google.dev/api/generate-content. */
 export const geminiContent: ClientDialect = {

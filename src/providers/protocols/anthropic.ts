@@ -4,7 +4,6 @@ import { readMessage, type ResponseFacts } from '../../dialects/anthropic/provid
 import { writeRequest } from '../../dialects/anthropic/provider/request-out.ts'
 import { spliceRequest } from '../../dialects/anthropic/provider/source-request.ts'
 import { MessageDecoder } from '../../dialects/anthropic/provider/response/stream-decoder.ts'
-import { openThinking, sealThinking, type ThinkingMaker } from '../../dialects/sealed-thinking.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
@@ -16,6 +15,7 @@ import type {
   ExpectedResponse,
   ProviderProtocol,
 } from './protocol.ts'
+import { opener, sealer } from './thinking-seals.ts'
 
 /** The version whose requests may have every field; a caller's own version goes with its own request. */
 const VERSION = '2023-06-01'
@@ -76,18 +76,8 @@ function encodeChat(request: ProviderRequest, facts: EncodeFacts): EncodedReques
   return { path: '/messages', body: JSON.stringify(body), leftOut: dropped }
 }
 
-function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts): ThinkingMaker {
-  return { key: key?.reveal() ?? '', provider: definition.id, modelId }
-}
-
-function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
-  const maker = makerOf(request, facts)
-  return (sealed) => (request.withoutThinking === true ? undefined : openThinking(sealed, maker))
-}
-
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
-  const maker = makerOf(request, facts)
-  return { seal: (blob) => sealThinking(blob, maker), keepsOriginal: isSameDialect(request) }
+  return { seal: sealer(request, facts), keepsOriginal: isSameDialect(request) }
 }
 
 function readResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {

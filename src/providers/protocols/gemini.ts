@@ -9,7 +9,6 @@ import {
 import { ContentDecoder } from '../../dialects/gemini/provider/response/stream-decoder.ts'
 import { writeRequest } from '../../dialects/gemini/provider/request-out.ts'
 import { spliceRequest } from '../../dialects/gemini/provider/source-request.ts'
-import { openThinking, sealThinking, type ThinkingMaker } from '../../dialects/sealed-thinking.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
@@ -21,6 +20,7 @@ import type {
   ExpectedResponse,
   ProviderProtocol,
 } from './protocol.ts'
+import { opener, sealer } from './thinking-seals.ts'
 
 /** Google's Gemini API: https://ai.google.dev/api/generate-content. */
 export const gemini: ProviderProtocol = {
@@ -71,21 +71,11 @@ function encodeChat(request: ProviderRequest, facts: EncodeFacts): Encoded {
   return { text: JSON.stringify(body), dropped }
 }
 
-function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts): ThinkingMaker {
-  return { key: key?.reveal() ?? '', provider: definition.id, modelId }
-}
-
-function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
-  const maker = makerOf(request, facts)
-  return (sealed) => (request.withoutThinking === true ? undefined : openThinking(sealed, maker))
-}
-
 const SEED_LENGTH = 20
 
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
-  const maker = makerOf(request, facts)
   return {
-    seal: (blob) => sealThinking(blob, maker),
+    seal: sealer(request, facts),
     keepsOriginal: isSameDialect(request),
     seed: randomLetters(SEED_LENGTH),
   }

@@ -4,7 +4,6 @@ import { writeRequest } from '../../dialects/responses/provider/request-out.ts'
 import { readResponse, type ResponseFacts } from '../../dialects/responses/provider/response/response-in.ts'
 import { ResponsesDecoder } from '../../dialects/responses/provider/response/stream-decoder.ts'
 import { spliceRequest } from '../../dialects/responses/provider/source-request.ts'
-import { openThinking, sealThinking, type ThinkingMaker } from '../../dialects/sealed-thinking.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
@@ -16,6 +15,7 @@ import type {
   ExpectedResponse,
   ProviderProtocol,
 } from './protocol.ts'
+import { opener, sealer } from './thinking-seals.ts'
 
 /** OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses. No state is kept at the provider. */
 export const responses: ProviderProtocol = {
@@ -57,18 +57,8 @@ function encodeChat(request: ProviderRequest, facts: EncodeFacts): EncodedReques
   return { path: '/responses', body: JSON.stringify(body), leftOut: dropped }
 }
 
-function makerOf({ modelId }: ProviderRequest, { definition, key }: EncodeFacts): ThinkingMaker {
-  return { key: key?.reveal() ?? '', provider: definition.id, modelId }
-}
-
-function opener(request: ProviderRequest, facts: EncodeFacts): (sealed: string) => string | undefined {
-  const maker = makerOf(request, facts)
-  return (sealed) => openThinking(sealed, maker)
-}
-
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
-  const maker = makerOf(request, facts)
-  return { seal: (blob) => sealThinking(blob, maker), keepsOriginal: isSameDialect(request) }
+  return { seal: sealer(request, facts), keepsOriginal: isSameDialect(request) }
 }
 
 function decodeResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {

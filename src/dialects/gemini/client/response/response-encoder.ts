@@ -1,14 +1,14 @@
-import type { BrokerError } from '../../../base/errors.ts'
-import { isObject } from '../../../wire/json/json-body.ts'
-import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
-import type { EncoderFacts, ResponseEncoder } from '../../client-dialect.ts'
-import { camelObject } from '../camel-names.ts'
-import { calledMethod } from '../method.ts'
-import { usageOut } from '../usage.ts'
+import type { BrokerError } from '../../../../base/errors.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import { fieldsOf, type Fields } from '../../../chat-vocabulary.ts'
+import type { EncoderFacts, ResponseEncoder } from '../../../client-dialect.ts'
+import { camelObject } from '../../camel-names.ts'
+import { calledMethod } from '../../method.ts'
+import { usageOut } from '../../usage.ts'
 import { candidateOut } from './candidate-out.ts'
 import { CandidateWriter } from './candidate-writer.ts'
-import { errorBody } from './errors.ts'
-import { GENERATION } from './generation-in.ts'
+import { errorBody } from '../errors.ts'
+import { GENERATION } from '../generation-in.ts'
 
 /** Writes responses of `generateContent`, whole or as a stream: events without an end mark, or the elements of one JSON array. */
 export class ContentEncoder implements ResponseEncoder {

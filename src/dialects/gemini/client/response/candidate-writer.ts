@@ -1,5 +1,5 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
 import { detailsIn, finished, lastParts, partsOut } from './candidate-out.ts'
 
 /** A tool call of the stream, of which pieces have come. */

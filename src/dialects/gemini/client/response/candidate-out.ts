@@ -1,8 +1,8 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
-import { finishReasonOut } from '../finish-reason.ts'
-import { inputOf } from '../../tool-input.ts'
-import { signatureOfDetails } from './signature.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
+import { finishReasonOut } from '../../finish-reason.ts'
+import { inputOf } from '../../../tool-input.ts'
+import { signatureOfDetails } from '../signature.ts'
 
 /** What a candidate has besides what was written already. */
 export interface CandidateRest {
