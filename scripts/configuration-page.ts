@@ -77,7 +77,7 @@ const OTHERS = `## Other programs
 
 \`hero_aibroker_services\` reads the variables of folders, \`MCP_CONFIG_PATH\`, \`AIBROKER_BODY_LIMIT_MB\`, \`AIBROKER_DRAIN_TIMEOUT_S\` and
 \`AIBROKER_LOG_LEVEL\`. The command line reads the variables of folders, \`NO_COLOR\`, \`TERM_PROGRAM\` and \`KITTY_WINDOW_ID\` (how a terminal shows images), and \`AIBROKER_TOKEN\` or \`ADMIN_TOKEN\` for a broker that
-requires a token. The variables of the MCP servers that we ship are in [mcp-servers.md](mcp-servers.md).`
+requires a token; \`run\` gives Codex its token in \`AIBROKER_RUN_TOKEN\`. The variables of the MCP servers that we ship are in [mcp-servers.md](mcp-servers.md).`
 
 function settingCells({ name, variables, type, unit, default: fallback, effect }: SettingRow): string[] {
   return [

@@ -1,6 +1,6 @@
 import type { ClientDialect } from '../client-dialect.ts'
 import { renderError } from './client/errors.ts'
-import { readRequest } from './client/request-in.ts'
+import { readRequest } from './client/request/request-in.ts'
 import { ContentEncoder } from './client/response/response-encoder.ts'
 
 /** Google's Gemini API: https://ai.google.dev/api/generate-content. */

@@ -1,6 +1,6 @@
 import type { ClientDialect } from '../client-dialect.ts'
 import { renderError } from './client/errors.ts'
-import { readRequest } from './client/request-in.ts'
+import { readRequest } from './client/request/request-in.ts'
 import { ResponsesEncoder } from './client/response-encoder.ts'
 
 /** OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses. */

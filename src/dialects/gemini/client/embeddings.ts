@@ -2,7 +2,7 @@ import { isObject, jsonBodyOf, type JsonBody } from '../../../wire/json/json-bod
 import type { Fields } from '../../chat-vocabulary.ts'
 import { camelNames, camelObject } from '../camel-names.ts'
 import { invalid } from './invalid.ts'
-import { partsOf } from './parts-in.ts'
+import { partsOf } from './request/parts-in.ts'
 
 /** A request of `embedContent` or `batchEmbedContents` as one for OpenAI's embeddings. Throws `bad-request`. */
 export function readEmbedding(

@@ -4,7 +4,7 @@ import { opaqueFieldsOf } from '../encrypted-content.ts'
 import { OPENAI_FORMAT } from '../openai-format.ts'
 import { argumentsOfText, flatName } from '../tool-names.ts'
 import { invalid } from './invalid.ts'
-import { readParts } from './parts-in.ts'
+import { readParts } from './request/parts-in.ts'
 
 /** Collects the items between two of the user's, which are one message of a chat: thoughts, texts and calls. */
 export class AssistantTurn {

@@ -1,4 +1,4 @@
-import { readCounted } from '../../../dialects/gemini/client/count-in.ts'
+import { readCounted } from '../../../dialects/gemini/client/request/count-in.ts'
 import { embeddingsOut, readEmbedding } from '../../../dialects/gemini/client/embeddings.ts'
 import { geminiContent } from '../../../dialects/gemini/gemini.ts'
 import { calledMethod, type CalledMethod } from '../../../dialects/gemini/method.ts'

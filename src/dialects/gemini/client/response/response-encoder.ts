@@ -8,7 +8,7 @@ import { usageOut } from '../../usage.ts'
 import { candidateOut } from './candidate-out.ts'
 import { CandidateWriter } from './candidate-writer.ts'
 import { errorBody } from '../errors.ts'
-import { GENERATION } from '../generation-in.ts'
+import { GENERATION } from '../request/generation-in.ts'
 
 /** Writes responses of `generateContent`, whole or as a stream: events without an end mark, or the elements of one JSON array. */
 export class ContentEncoder implements ResponseEncoder {

@@ -1,5 +1,5 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
 
 /** Numbers of 64 bits, which Google's JSON may write as strings. */
 const COUNTS = new Set(['minItems', 'maxItems', 'minLength', 'maxLength', 'minProperties', 'maxProperties'])

@@ -1,7 +1,7 @@
-import { isObject, type JsonBody } from '../../../wire/json/json-body.ts'
-import { chatBodyOf, DIALECT_FIELDS, type Fields } from '../../chat-vocabulary.ts'
-import type { DialectRequest } from '../../client-dialect.ts'
-import { invalid } from './invalid.ts'
+import { isObject, type JsonBody } from '../../../../wire/json/json-body.ts'
+import { chatBodyOf, DIALECT_FIELDS, type Fields } from '../../../chat-vocabulary.ts'
+import type { DialectRequest } from '../../../client-dialect.ts'
+import { invalid } from '../invalid.ts'
 import { readItems } from './items-in.ts'
 import { ownToolChoice, readTools, toolChoiceOf } from './tools-in.ts'
 

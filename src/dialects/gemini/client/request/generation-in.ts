@@ -1,6 +1,6 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
-import { camelObject } from '../camel-names.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
+import { camelObject } from '../../camel-names.ts'
 import { jsonSchemaOf } from './schema-in.ts'
 
 /** The names that fields of `generationConfig` have in a chat. */

@@ -1,5 +1,5 @@
-import { isObject, jsonBodyOf, type JsonBody } from '../../../wire/json/json-body.ts'
-import { camelNames } from '../camel-names.ts'
+import { isObject, jsonBodyOf, type JsonBody } from '../../../../wire/json/json-body.ts'
+import { camelNames } from '../../camel-names.ts'
 import { readChat } from './request-in.ts'
 
 /** A request of `countTokens` as the chat whose prompt is counted; `generateContentRequest` is a whole request. */

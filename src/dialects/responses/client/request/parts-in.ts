@@ -1,6 +1,6 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import { restAs, type Fields } from '../../chat-vocabulary.ts'
-import { invalid } from './invalid.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import { restAs, type Fields } from '../../../chat-vocabulary.ts'
+import { invalid } from '../invalid.ts'
 
 /** Who wrote a text: what its part is usually called depends on that. */
 export type Side = 'input' | 'output'

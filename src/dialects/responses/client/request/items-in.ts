@@ -1,7 +1,7 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import { DIALECT_FIELDS, restAs, type Fields } from '../../chat-vocabulary.ts'
-import { AssistantTurn } from './assistant-turn.ts'
-import { invalid } from './invalid.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import { DIALECT_FIELDS, restAs, type Fields } from '../../../chat-vocabulary.ts'
+import { AssistantTurn } from '../assistant-turn.ts'
+import { invalid } from '../invalid.ts'
 import { readParts } from './parts-in.ts'
 import { readAddedTools } from './tools-in.ts'
 

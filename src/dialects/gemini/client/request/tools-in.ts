@@ -1,7 +1,7 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
-import { camelNames, camelObject } from '../camel-names.ts'
-import { invalid } from './invalid.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
+import { camelNames, camelObject } from '../../camel-names.ts'
+import { invalid } from '../invalid.ts'
 import { jsonSchemaOf } from './schema-in.ts'
 
 const NO_PARAMETERS = { type: 'object', properties: {} }

@@ -1,7 +1,7 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import { DIALECT_FIELDS, type Fields } from '../../chat-vocabulary.ts'
-import { flatName, FREE_TEXT } from '../tool-names.ts'
-import { invalid } from './invalid.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import { DIALECT_FIELDS, type Fields } from '../../../chat-vocabulary.ts'
+import { flatName, FREE_TEXT } from '../../tool-names.ts'
+import { invalid } from '../invalid.ts'
 
 /** Where a tool was found that is not in the list of tools itself. */
 interface Group {

@@ -1,7 +1,7 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { Fields } from '../../chat-vocabulary.ts'
-import { camelNames, camelObject } from '../camel-names.ts'
-import { invalid } from './invalid.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { Fields } from '../../../chat-vocabulary.ts'
+import { camelNames, camelObject } from '../../camel-names.ts'
+import { invalid } from '../invalid.ts'
 
 /** The parts of a content, their names in one spelling. */
 export function partsOf(content: unknown, path: string): readonly Fields[] {

@@ -1,10 +1,10 @@
-import { isObject } from '../../../wire/json/json-body.ts'
-import type { BlockKind, Fields } from '../../chat-vocabulary.ts'
-import { camelNames, camelObject } from '../camel-names.ts'
-import { GEMINI_FORMAT } from '../gemini-format.ts'
-import { invalid } from './invalid.ts'
+import { isObject } from '../../../../wire/json/json-body.ts'
+import type { BlockKind, Fields } from '../../../chat-vocabulary.ts'
+import { camelNames, camelObject } from '../../camel-names.ts'
+import { GEMINI_FORMAT } from '../../gemini-format.ts'
+import { invalid } from '../invalid.ts'
 import { partsOf, readPart } from './parts-in.ts'
-import { readSignature } from './signature.ts'
+import { readSignature } from '../signature.ts'
 
 /** A call that has no result yet. */
 interface OpenCall {
