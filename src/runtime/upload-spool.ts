@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BrokerError } from '../base/errors.ts'
+import { createYoungCollector } from './v8-tuning.ts'
 
 export interface UploadSpoolOptions {
   /** Belongs to the spool alone: what an earlier process left in it is removed. */
@@ -21,6 +22,8 @@ export interface UploadSpool {
 }
 
 const READ_BYTES = 64 * 1024
+/** So much is received before its buffers are freed. */
+const COLLECT_BYTES = 8 * 1024 * 1024
 
 export function createUploadSpool({ folder, ...limits }: UploadSpoolOptions): UploadSpool {
   const space = new Space(limits)
@@ -52,6 +55,8 @@ type SpaceLimits = Pick<UploadSpoolOptions, 'maxFileBytes' | 'maxTotalBytes'>
 class Space {
   usedBytes = 0
   readonly #limits: SpaceLimits
+  #uncollectedBytes = 0
+  #collect: (() => void) | undefined
 
   constructor(limits: SpaceLimits) {
     this.#limits = limits
@@ -72,6 +77,11 @@ class Space {
         { details: { retryAfter: 2 } },
       )
     this.usedBytes += bytes
+    this.#uncollectedBytes += bytes
+    if (this.#uncollectedBytes < COLLECT_BYTES) return
+    this.#uncollectedBytes = 0
+    this.#collect ??= createYoungCollector()
+    this.#collect()
   }
 }
 

@@ -16,8 +16,24 @@ export function disablePretenuring(): void {
  * are in use, and V8 would keep the rest for hours. Measured on Node 24: 130 MiB resident before, 95 after, in 20 ms.
  */
 export function trimMemory(): void {
+  exposedCollector()({ type: 'major', flavor: 'last-resort' })
+}
+
+/**
+ * Returns a function that frees the buffers of what was just received. V8 counts an upload's buffers as a few small objects, so that
+ * many of them wait for the next collection. Measured with four uploads of 200 MB, one after the other: 139 to 186 MB resident without
+ * it, 139 to 165 with it after each 8 MB, for 0.4 s of CPU more per upload.
+ */
+export function createYoungCollector(): () => void {
+  const collect = exposedCollector()
+  return () => collect({ type: 'minor' })
+}
+
+type Collect = (options: { type: 'minor' } | { type: 'major'; flavor: 'last-resort' }) => void
+
+function exposedCollector(): Collect {
   setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as (options: { type: 'major'; flavor: 'last-resort' }) => void
+  const collect = runInNewContext('gc') as Collect
   setFlagsFromString('--no-expose-gc')
-  collect({ type: 'major', flavor: 'last-resort' })
+  return collect
 }
