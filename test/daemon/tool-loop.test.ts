@@ -117,6 +117,12 @@ test('a chat with a tool call records rows of one group, and the response carrie
   )
   expect(broker.groupOf(String(id))).toHaveLength(3)
   expect(broker.openHolds()).toBe(0)
+  const { json: generation } = await broker.get(`/v1/generation?id=${String(id)}`, {
+    headers: { 'x-hero-context': 'lab' },
+  })
+  expect(generation).toMatchObject({
+    data: { total_cost: 0.000021, x_aibroker: { group: id, cost: 0.000021 } },
+  })
 })
 
 test('a stream reports every tool call, and reads as one response to a client that ignores them', async () => {

@@ -33,3 +33,9 @@ export function maybeAmount(row: Row, column: string): Money | undefined {
 function wrong(column: string, value: SqlValue | undefined): never {
   throw new TypeError(`column ${column} holds ${typeof value}`)
 }
+
+/** A column that holds what the ledger never writes, or pages of the file that are no longer a database. */
+export function isDamagedRow(thrown: unknown): boolean {
+  if (thrown instanceof SyntaxError) return true
+  return thrown instanceof Error && /malformed|not a database|^column \w+ holds/.test(thrown.message)
+}

@@ -120,6 +120,8 @@ export interface ReportedEntry extends Entry {
 
 export interface PageReport {
   readonly rows: readonly ReportedEntry[]
+  /** How many rows of the page can't be read, because they are damaged. */
+  readonly damaged: number
   /** Where the next page begins; absent at the end. A page may be short, even empty, before the end. */
   readonly next: readonly [startedAt: number, seq: number] | undefined
   readonly asOf: number

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { asBrokerError, type ErrorCode } from '../../base/errors.ts'
 import { damagedDatabase } from '../../store/damage/damage.ts'
+import { isDamagedRow } from '../entries/row-readers.ts'
 import { ReportTables } from './report-tables.ts'
 import type { ReportKinds } from './report-types.ts'
 import { runReport } from './run-report.ts'
@@ -38,10 +39,4 @@ function replyTo(id: number, sourcePath: string, run: () => unknown): ReportRepl
     const isStated = error.code !== 'internal' || !(thrown instanceof Error)
     return { id, code: error.code, message: isStated ? error.message : thrown.message }
   }
-}
-
-/** A column that holds what the ledger never writes, or pages of the file that are no longer a database. */
-function isDamagedRow(thrown: unknown): boolean {
-  if (thrown instanceof SyntaxError) return true
-  return thrown instanceof Error && /malformed|not a database|^column \w+ holds/.test(thrown.message)
 }

@@ -1,7 +1,7 @@
 import { money } from '../../base/money.ts'
 import type { Row, SqlValue } from '../../store/sql.ts'
 import { entryFrom } from '../entries/entry-row.ts'
-import { count, maybeAmount } from '../entries/row-readers.ts'
+import { count, isDamagedRow, maybeAmount } from '../entries/row-readers.ts'
 import { correctedBy } from '../reprice.ts'
 import { QUARTER_S, type ReportTables } from './report-tables.ts'
 import type {
@@ -35,17 +35,18 @@ export function readPage(tables: ReportTables, query: PageQuery): PageReport {
     SELECT ${COLUMNS} FROM source.request_logs r
     WHERE started_at >= ? AND started_at < ? AND (started_at, seq) < (?, ?) AND seq <= ? AND adjusts IS NULL AND ${sql}
     ORDER BY started_at DESC, seq DESC LIMIT ?`)
-  const rows: ReportedEntry[] = []
+  const raw: Row[] = []
   const stopAt = performance.now() + TIME_LIMIT_MS
   for (const [from, to] of periodsOf(tables, query, since, end)) {
-    const missing = query.limit - rows.length
+    const missing = query.limit - raw.length
     const found = statement.all(Math.max(from, since), Math.min(to, end), ...before, asOf, ...values, missing)
-    rows.push(...found.map(reportedEntry))
-    const last = rows.at(-1)
-    if (rows.length >= query.limit && last !== undefined) return { rows, next: pointOf(last), asOf }
-    if (performance.now() > stopAt) return { rows, next: [Math.max(from, since), 0], asOf }
+    raw.push(...found)
+    const last = raw.at(-1)
+    if (raw.length >= query.limit && last !== undefined)
+      return { ...readable(raw), next: pointOf(last), asOf }
+    if (performance.now() > stopAt) return { ...readable(raw), next: [Math.max(from, since), 0], asOf }
   }
-  return { rows, next: undefined, asOf }
+  return { ...readable(raw), next: undefined, asOf }
 }
 
 /** Rows that were written after a given one, oldest first. */
@@ -58,7 +59,20 @@ export function readSince(tables: ReportTables, query: SinceQuery): PageReport {
        WHERE seq > ? AND +started_at >= ? AND +started_at < ? AND adjusts IS NULL AND ${sql} ORDER BY seq LIMIT ?`,
     )
     .all(query.after, since, until, ...values, query.limit)
-  return { rows: rows.map(reportedEntry), next: undefined, asOf: tables.upTo() }
+  return { ...readable(rows), next: undefined, asOf: tables.upTo() }
+}
+
+/** One damaged row does not hide the others of its page. */
+function readable(found: readonly Row[]): Pick<PageReport, 'rows' | 'damaged'> {
+  const rows = found.flatMap((row) => {
+    try {
+      return [reportedEntry(row)]
+    } catch (error) {
+      if (isDamagedRow(error)) return []
+      throw error
+    }
+  })
+  return { rows, damaged: found.length - rows.length }
 }
 
 /** A group has at most so many rows in a report. */
@@ -118,8 +132,8 @@ function* periodsOf(
 /** Rows of the filter's series that are read between two looks at the time. */
 const MAX_ROWS_OF_A_RUN = 10_000
 
-function pointOf({ startedAt, seq }: ReportedEntry): [number, number] {
-  return [Math.floor(startedAt / 1000), seq]
+function pointOf(row: Row): [number, number] {
+  return [count(row, 'started_at'), count(row, 'seq')]
 }
 
 function reportedEntry(row: Row): ReportedEntry {

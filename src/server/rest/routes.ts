@@ -309,7 +309,8 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/generation',
     handle: getGeneration,
-    summary: 'One of the caller’s own requests (same address, context and token), from the ledger',
+    summary:
+      'One of the caller’s own requests (same address, context and token), from the ledger; `x_aibroker.group` marks a round of a chat with tools, whose other rows `requests.get` lists',
     query: ['id'],
   },
   {

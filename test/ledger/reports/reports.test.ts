@@ -216,18 +216,30 @@ test('the corrected cost of a row is that of the ledger, bounds included', async
   expect(counted?.corrected.costHigh).toBeGreaterThan(counted?.corrected.cost ?? 0n)
 })
 
-test('a damaged row is reported as one, with the file and what to do', async () => {
+test('a damaged row is counted beside the others of its page, and named with the file when it is asked for', async () => {
   await using own = ledgerWithReports()
   await seed(own.ledger, 20)
   const path = join(own.folder, 'requests.db')
+  let damagedId = ''
   {
     using database = new DatabaseSync(path, { timeout: 5000 })
     database.exec(
       `DROP TRIGGER request_logs_never_change; UPDATE request_logs SET attempts_detail = '{"x' WHERE seq = 7`,
     )
+    damagedId = String(database.prepare('SELECT id FROM request_logs WHERE seq = 7').get()?.['id'])
   }
-  const listed = own.reports.run('page', { filter: {}, scope: undefined, limit: 20 })
-  await expect(listed).rejects.toThrow(`the database ${path} is damaged (Unterminated string in JSON`)
+  const { rows, damaged } = await own.reports.run('page', { filter: {}, scope: undefined, limit: 20 })
+  expect([rows.length, damaged]).toEqual([19, 1])
+  let next: readonly [number, number] | undefined
+  let paged = 0
+  do {
+    const page = await own.reports.run('page', { filter: {}, scope: undefined, limit: 1, before: next })
+    paged += page.rows.length
+    next = page.next
+  } while (next !== undefined)
+  expect(paged).toBe(19)
+  const asked = own.reports.run('find', { id: damagedId, scope: undefined })
+  await expect(asked).rejects.toThrow(`the database ${path} is damaged (Unterminated string in JSON`)
 })
 
 test('deleted rows stay in the totals, and a new file says from when they are exact', async () => {

@@ -100,6 +100,8 @@ function rowOf(id: string, entry: Entry, services: AdminServices): Record<string
     ],
     x_aibroker: {
       status: entry.status,
+      // One round of a chat with tools: the whole has more rows, and costs more than this one.
+      ...(entry.group === undefined ? {} : { group: entry.group }),
       endpoint: entry.endpoint ?? null,
       title: entry.title ?? null,
       count_source: entry.countSource,

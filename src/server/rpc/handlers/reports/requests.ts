@@ -42,6 +42,7 @@ export function requestsHandlers({
       const next = page.next === undefined ? undefined : { before: page.next, asOf: page.asOf }
       return {
         rows: page.rows.map((row) => wireRow(row, caller)),
+        ...(page.damaged === 0 ? {} : { damaged: page.damaged }),
         open: from === undefined ? openRequests(services, filter, caller) : [],
         ...(next === undefined ? {} : { next: marks.writeCursor(next, filter) }),
         as_of: marks.writeMoment(page.asOf),

@@ -167,6 +167,10 @@ export const requestsMethods = {
     }),
     result: z.object({
       rows: z.array(requestRow),
+      damaged: z
+        .int()
+        .optional()
+        .describe('Rows of this page that are damaged and left out; `ledger.verify` names them.'),
       open: z.array(open).describe('Requests that are running, on the first page; at most 200.'),
       next: z.string().optional().describe('Absent on the last page.'),
       as_of: asOf,
