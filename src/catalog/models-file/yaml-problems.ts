@@ -130,11 +130,11 @@ class YamlReader {
   usable<Schema extends z.ZodType>(schema: Schema): z.output<Schema> | undefined {
     const faults = this.#faults
     if (faults === undefined || !(this.#data instanceof Map) || faults.some(({ length }) => length < 2))
-      return
+      return undefined
     const sections = new Map<unknown, unknown>(this.#data)
     for (const [section, entry] of faults) {
       const entries: unknown = sections.get(section)
-      if (!(entries instanceof Map)) return
+      if (!(entries instanceof Map)) return undefined
       sections.set(section, new Map([...entries].filter(([name]) => name !== entry)))
     }
     return schema.safeParse(sections).data
