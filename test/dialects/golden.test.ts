@@ -4,6 +4,7 @@ import { anthropicMessages } from '../../src/dialects/anthropic/anthropic.ts'
 import { writeRequest } from '../../src/dialects/anthropic/provider/request-out.ts'
 import { geminiContent } from '../../src/dialects/gemini/gemini.ts'
 import { writeRequest as writeGemini } from '../../src/dialects/gemini/provider/request-out.ts'
+import { writeRequest as writeResponses } from '../../src/dialects/responses/provider/request-out.ts'
 import { narrowChat } from '../../src/dialects/chat/narrow-chat.ts'
 import { parseJsonBody, type JsonBody } from '../../src/wire/json/json-body.ts'
 import { spliceFields } from '../../src/wire/json/splice-fields.ts'
@@ -248,6 +249,15 @@ function toGemini(value: Body): object {
   return writeGemini(value, { modelId: 'gemini-3.1-pro', reasons: true, open: () => undefined })
 }
 
+function toResponses(value: Body): object {
+  return writeResponses(value, {
+    modelId: 'gpt-5.6-sol',
+    stream: false,
+    reasons: true,
+    open: () => undefined,
+  })
+}
+
 function readMessages(request: Body) {
   const whole = { model: 'm', max_tokens: 100, ...request }
   return anthropicMessages.readRequest({ body: parse(whole), url: '/v1/messages', headers: {} })
@@ -350,6 +360,20 @@ describe('between the dialects of Anthropic and Google', () => {
   test.each(Object.entries(CONTENTS))('the Gemini request %s at Anthropic', async (name, request) => {
     await expect(written(toAnthropic(readContents(request).value))).toMatchFileSnapshot(
       golden(`gemini-to-anthropic/${name}.json`),
+    )
+  })
+})
+
+describe('the Gemini request at a provider of the Responses API', () => {
+  const { plain, ...carried } = CONTENTS
+
+  test('texts that stop the answer are refused by their name', () => {
+    expect(() => toResponses(readContents({ ...plain }).value)).toThrow('stop')
+  })
+
+  test.each(Object.entries(carried))('%s', async (name, request) => {
+    await expect(written(toResponses(readContents(request).value))).toMatchFileSnapshot(
+      golden(`gemini-to-responses/${name}.json`),
     )
   })
 })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { anthropicMessages } from '../../src/dialects/anthropic/anthropic.ts'
 import { writeRequest as writeMessages } from '../../src/dialects/anthropic/provider/request-out.ts'
+import { writeRequest as writeGemini } from '../../src/dialects/gemini/provider/request-out.ts'
 import { narrowChat } from '../../src/dialects/chat/narrow-chat.ts'
 import type { ClientDialect } from '../../src/dialects/client-dialect.ts'
 import { writeRequest as writeResponses } from '../../src/dialects/responses/provider/request-out.ts'
@@ -183,6 +184,10 @@ function toAnthropic({ value }: JsonBody): object {
   })
 }
 
+function toGemini({ value }: JsonBody): object {
+  return writeGemini(value, { modelId: 'gemini-3.1-pro', reasons: true, open: () => undefined })
+}
+
 function toResponses({ value }: JsonBody): object {
   const open = (sealed: string): string => `opened ${sealed}`
   return writeResponses(value, { modelId: 'gpt', stream: true, reasons: true, open })
@@ -206,6 +211,12 @@ describe('a request of the Responses API', () => {
   test.each(Object.entries(RESPONSES))('%s as a request of the Messages API', async (name, body) => {
     await expect(written(toAnthropic(read(openAiResponses, body)))).toMatchFileSnapshot(
       golden('responses-to-anthropic', name),
+    )
+  })
+
+  test.each(Object.entries(RESPONSES))('%s as a request of Gemini’s API', async (name, body) => {
+    await expect(written(toGemini(read(openAiResponses, body)))).toMatchFileSnapshot(
+      golden('responses-to-gemini', name),
     )
   })
 

@@ -6,6 +6,7 @@ import {
   readResponse,
   type ResponseFacts,
 } from '../../dialects/gemini/provider/response/response-in.ts'
+import { readEmbeddings, writeEmbeddings } from '../../dialects/gemini/provider/embeddings.ts'
 import { ContentDecoder } from '../../dialects/gemini/provider/response/stream-decoder.ts'
 import { writeRequest } from '../../dialects/gemini/provider/request-out.ts'
 import { spliceRequest } from '../../dialects/gemini/provider/source-request.ts'
@@ -26,6 +27,7 @@ import { opener, sealer } from './thinking-seals.ts'
 export const gemini: ProviderProtocol = {
   keyHeaders: (key: Secret | undefined) => (key === undefined ? [] : ['x-goog-api-key', key.reveal()]),
   encode(request, facts) {
+    if (request.route === 'embeddings') return encodeEmbeddings(request)
     if (request.route !== 'chat') throw notServed(request, facts)
     const { text, dropped } = isSameDialect(request)
       ? encodeSource(request, facts)
@@ -48,8 +50,16 @@ function isSameDialect({ body }: ProviderRequest): boolean {
 }
 
 function pathOf({ modelId, stream }: ProviderRequest): string {
-  const model = modelId.split('/').map(encodeURIComponent).join('/')
-  return `/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`
+  return `${modelPath(modelId)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`
+}
+
+function modelPath(modelId: string): string {
+  return `/models/${modelId.split('/').map(encodeURIComponent).join('/')}`
+}
+
+function encodeEmbeddings({ modelId, body }: ProviderRequest): EncodedRequest {
+  const text = JSON.stringify(writeEmbeddings(body.value, modelId))
+  return { path: `${modelPath(modelId)}:batchEmbedContents`, body: text }
 }
 
 interface Encoded {
@@ -91,11 +101,23 @@ function readWhole(body: string, expected: ExpectedResponse): DecodedResponse | 
       body,
     )
   if (response['error'] !== undefined) return errorOfObject(provider, response['error'])
+  if (request.route === 'embeddings') return readVectors(body, response, expected)
   const failure = failureIn(response)
   if (failure !== undefined) return unusable(`the model of ${provider} failed: ${failure}`, provider, body)
   if (!Array.isArray(response['candidates']) && response['promptFeedback'] === undefined)
     return unusable(`${provider} sent a response without candidates`, provider, body)
   const read = readResponse(response, responseFacts(request, expected))
+  return { json: JSON.stringify(read), response: read }
+}
+
+function readVectors(
+  body: string,
+  response: Readonly<Record<string, unknown>>,
+  { provider, request }: ExpectedResponse,
+): DecodedResponse | BrokerError {
+  const { input } = request.body.value
+  const read = readEmbeddings(response, Array.isArray(input) ? input.length : 1)
+  if (read === undefined) return unusable(`${provider} sent no vector for each text`, provider, body)
   return { json: JSON.stringify(read), response: read }
 }
 
