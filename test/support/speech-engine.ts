@@ -63,16 +63,11 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 async function respond(request: IncomingMessage, response: ServerResponse, folder: string): Promise<void> {
   const body = await buffer(request)
   const file = join(folder, `${crypto.randomUUID()}.wav`)
-  switch (request.url) {
-    case '/v1/audio/speech':
-      response.writeHead(200, { 'content-type': 'audio/wav' }).end(await speak(body, file))
-      return
-    case '/v1/audio/transcriptions':
-      response.writeHead(200, JSON_TYPE).end(JSON.stringify(await listen(request, body, { folder, file })))
-      return
-    default:
-      response.writeHead(404, JSON_TYPE).end('{"error":{"message":"no such route"}}')
-  }
+  if (request.url === '/v1/audio/speech')
+    response.writeHead(200, { 'content-type': 'audio/wav' }).end(await speak(body, file))
+  else if (request.url === '/v1/audio/transcriptions')
+    response.writeHead(200, JSON_TYPE).end(JSON.stringify(await listen(request, body, { folder, file })))
+  else response.writeHead(404, JSON_TYPE).end('{"error":{"message":"no such route"}}')
 }
 
 async function speak(body: Buffer, file: string): Promise<Buffer> {
