@@ -2,13 +2,14 @@ import { asBrokerError, BrokerError } from '../base/errors.ts'
 import { usdText, type Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import { costOf, maxCostOf, type UsageBounds } from '../ledger/cost.ts'
-import { ZERO_USAGE } from '../ledger/types.ts'
+import { ZERO_USAGE, type Usage } from '../ledger/types.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Readiness } from '../providers/keys/key-pool.ts'
 import type { Exclusion, ExclusionLog } from '../routing/endpoint-candidate.ts'
 import type { RoutingPreferences } from '../wire/openai/routing/routing-preferences.ts'
 import { affordableCandidates } from './budget/affordable-candidates.ts'
 import { maxChatUsage, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
+import type { InferenceKind } from './request/inference-request.ts'
 import type { AdminServices } from './services/services.ts'
 import { usualPromptTokens } from './usage/prompt-text.ts'
 import { selectFor } from './candidates/select-candidates.ts'
@@ -17,6 +18,10 @@ import { selectFor } from './candidates/select-candidates.ts'
 export interface ExplainRequest extends ChatBounds {
   readonly kind: ModelKind
   readonly routing: RoutingPreferences
+  /** What a request for media uses; absent for chats and embeddings. */
+  readonly media?: InferenceKind | undefined
+  /** Why an endpoint that fits otherwise can't give what is wanted; `undefined` when it can. */
+  readonly unservedAt?: ((endpoint: Endpoint) => string | undefined) | undefined
 }
 
 /** What would happen to a request; no provider is called for it. */
@@ -39,8 +44,8 @@ export interface QuotedCandidate {
 
 /** What an endpoint would charge; a cost is absent where the price is unknown. */
 export interface Quote {
-  readonly promptTokens: number
-  readonly completionTokens: number
+  /** What it is expected to use, in the units of its price. */
+  readonly usage: Usage
   readonly expected: Money | undefined
   readonly maxCost: Money | undefined
 }
@@ -62,11 +67,29 @@ export function explain(request: ExplainRequest, caller: Caller, services: Admin
       services,
       { excluded: leftOut },
     )
-    return explanationOf(affordable(candidates, request, caller, services, leftOut), undefined)
+    const capable = withoutUnserved(candidates, request, leftOut)
+    return explanationOf(affordable(capable, request, caller, services, leftOut), undefined)
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error
     return explanationOf([], error)
   }
+}
+
+/** The candidates that can give what is wanted. Throws `bad-request` when none can. */
+function withoutUnserved(
+  candidates: readonly Endpoint[],
+  { unservedAt }: ExplainRequest,
+  { endpoints }: ExclusionLog,
+): readonly Endpoint[] {
+  if (unservedAt === undefined) return candidates
+  const capable = candidates.filter((endpoint) => {
+    const reason = unservedAt(endpoint)
+    if (reason !== undefined) endpoints.push({ endpoint, step: 'Filter by Format', reason })
+    return reason === undefined
+  })
+  const [first] = candidates
+  if (capable.length > 0 || first === undefined) return capable
+  throw new BrokerError('bad-request', `${first.id} ${unservedAt(first) ?? 'can’t serve this'}`)
 }
 
 function candidateOf(
@@ -123,21 +146,30 @@ const EXPECTED_COMPLETION_TOKENS = 500
 function quote(request: ExplainRequest, endpoint: Endpoint): Quote {
   const { price } = endpoint
   const bounds = boundsFor(request, endpoint)
-  const promptTokens = Math.min(usualPromptTokens(request.body), bounds.maxPromptTokens)
-  const completionTokens = Math.min(EXPECTED_COMPLETION_TOKENS * request.n, bounds.maxCompletionTokens)
+  const usage = expectedUsage(request, endpoint, bounds)
   return {
-    promptTokens,
-    completionTokens,
-    expected:
-      price &&
-      costOf(
-        { ...ZERO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.maxImages },
-        price,
-      ),
+    usage,
+    expected: price && costOf(usage, price),
     maxCost: price && maxCostOf(bounds, price),
   }
 }
 
+function expectedUsage(request: ExplainRequest, endpoint: Endpoint, bounds: UsageBounds): Usage {
+  const { media, body, n } = request
+  if (media !== undefined)
+    return (
+      media.createMeter(body, endpoint).bounds({ bounds, mayHideReasoning: false, choices: n }).usage ??
+      ZERO_USAGE
+    )
+  return {
+    ...ZERO_USAGE,
+    prompt: Math.min(usualPromptTokens(body), bounds.maxPromptTokens),
+    completion: Math.min(EXPECTED_COMPLETION_TOKENS * n, bounds.maxCompletionTokens),
+    images: bounds.maxImages,
+  }
+}
+
 function boundsFor(request: ExplainRequest, endpoint: Endpoint): UsageBounds {
+  if (request.media !== undefined) return request.media.maxUsage(endpoint)
   return request.kind === 'chat' ? maxChatUsage(request, endpoint) : maxPromptUsage(request.body, endpoint)
 }

@@ -49,7 +49,8 @@ const MAX_IMAGE_TOKENS = 32_000
 /** Tokens of an image that is sent. */
 const MAX_INPUT_IMAGE_TOKENS = 16_000
 
-class ImageKind implements InferenceKind {
+/** Images to be made or changed, with what they use. */
+export class ImageKind implements InferenceKind {
   readonly name = 'image'
   readonly route: ProviderRoute
   readonly formatsRouters = true

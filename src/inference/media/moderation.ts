@@ -27,7 +27,8 @@ export function moderation(
   return executeMedia({ kind, body, routing, stream: false }, context, sink, services)
 }
 
-class ModerationKind implements InferenceKind {
+/** Moderation, with what it uses. */
+export class ModerationKind implements InferenceKind {
   readonly name = 'moderation'
   readonly route = 'moderations'
   readonly #body: JsonBody

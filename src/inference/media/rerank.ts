@@ -63,7 +63,8 @@ export function searchUnitsOf({ documents }: Pick<RerankRequest, 'documents'>): 
   }
 }
 
-class RerankKind implements InferenceKind {
+/** Reranking, with what it uses. */
+export class RerankKind implements InferenceKind {
   readonly name = 'rerank'
   readonly route = 'rerank'
   readonly formatsRouters = true

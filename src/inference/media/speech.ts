@@ -58,7 +58,8 @@ function countCharacters(text: string): number {
   return count
 }
 
-class SpeechKind implements InferenceKind {
+/** Speech, with what it uses. */
+export class SpeechKind implements InferenceKind {
   readonly name = 'speech'
   readonly route = 'speech'
   readonly formatsRouters = true

@@ -57,7 +57,7 @@ function capable(
   request: TranscriptionRequest,
   services: Services,
 ): readonly Endpoint[] {
-  const reasons = candidates.map((endpoint) => unservedWish(request, transcriberAt(endpoint, services)))
+  const reasons = candidates.map((endpoint) => unservedAt(endpoint, request, services))
   const left = candidates.filter((_, at) => reasons[at] === undefined)
   if (left.length > 0) return left
   const [first] = candidates
@@ -65,6 +65,15 @@ function capable(
     'bad-request',
     `${first?.id ?? request.routing.model} ${reasons[0] ?? 'can’t serve this'}`,
   )
+}
+
+/** Why an endpoint can't write this down as it is wanted; `undefined` when it can. */
+export function unservedAt(
+  endpoint: Endpoint,
+  request: TranscriptionRequest,
+  services: Services,
+): string | undefined {
+  return unservedWish(request, transcriberAt(endpoint, services))
 }
 
 function transcriberAt({ model, provider }: Endpoint, { catalog, providers }: Services): Transcriber {
@@ -81,7 +90,8 @@ const TEXT_TOKENS_PER_SECOND = 3
 const MAX_TEXT_TOKENS_PER_SECOND = 10
 const MAX_EXTRA_TOKENS = 256
 
-class TranscriptionKind implements InferenceKind {
+/** A sound to be written down, with what it uses. */
+export class TranscriptionKind implements InferenceKind {
   readonly name = 'transcription'
   readonly route: 'transcriptions' | 'translations'
   readonly formatsRouters = true

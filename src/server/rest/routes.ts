@@ -197,12 +197,14 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     handle: postExplain,
     summary:
       'The endpoints that a request would try, in order, and those excluded, with the reason; no provider is called',
+    query: ['kind'],
   },
   {
     method: 'POST',
     path: '/quote',
     handle: postQuote,
     summary: 'The expected and the maximum cost of a request; no provider is called',
+    query: ['kind'],
   },
   {
     method: 'POST',

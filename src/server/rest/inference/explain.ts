@@ -2,32 +2,25 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate } from '../../http/authenticate.ts'
 import { BrokerError } from '../../../base/errors.ts'
 import { usdNumber, type Money } from '../../../base/money.ts'
-import {
-  explain,
-  type QuotedCandidate,
-  type Explanation,
-  type ExplainRequest,
-} from '../../../inference/explain.ts'
+import { explain, type QuotedCandidate, type Explanation } from '../../../inference/explain.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
-import { parseChatRequest } from '../../../wire/openai/chat.ts'
-import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
-import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
-import type { JsonBody } from '../../../wire/json/json-body.ts'
+import type { Usage } from '../../../ledger/types.ts'
 import { renderError } from '../../http/errors/error-response.ts'
 import type { BodyReader } from './route-parts.ts'
 import { pricingOf } from '../models/pricing-json.ts'
+import { readExplainRequest } from './media/explain-request.ts'
 
 /**
- * `POST /explain`: takes the body of a chat, a completion or an embedding and calls no provider. Returns every candidate in the
- * order in which it would be tried, and every excluded endpoint with the reason.
+ * `POST /explain`: takes the JSON body of any request to a model and calls no provider. Returns every candidate in the order in
+ * which it would be tried, and every excluded endpoint with the reason.
  */
-export function postExplain(
+export async function postExplain(
   request: FastifyRequest,
   _reply: FastifyReply,
   services: AdminServices,
   readBody: BodyReader,
-): object {
-  const inquiry = inquiryOf(readBody(request))
+): Promise<object> {
+  const inquiry = await readExplainRequest(readBody(request), kindAskedFor(request), services)
   const { candidates, excluded, excludedModels, error } = explain(inquiry, authenticate(request), services)
   return {
     model: inquiry.routing.model,
@@ -47,13 +40,13 @@ export function postExplain(
 }
 
 /** `POST /quote`: the expected cost of a request at the first candidate, and its maximum cost at the most expensive one. */
-export function postQuote(
+export async function postQuote(
   request: FastifyRequest,
   _reply: FastifyReply,
   services: AdminServices,
   readBody: BodyReader,
-): object {
-  const inquiry = inquiryOf(readBody(request))
+): Promise<object> {
+  const inquiry = await readExplainRequest(readBody(request), kindAskedFor(request), services)
   const { candidates, error } = explain(inquiry, authenticate(request), services)
   if (error !== undefined) throw error
   const [first] = candidates
@@ -62,8 +55,7 @@ export function postQuote(
   return {
     model: inquiry.routing.model,
     endpoint: first.endpoint.id,
-    prompt_tokens: first.quote.promptTokens,
-    completion_tokens: first.quote.completionTokens,
+    ...usageJson(first.quote.usage),
     ...usd({ expected_usd: first.quote.expected, most_usd: largest(max) }),
     unpriced: candidates.some(({ quote }) => quote.maxCost === undefined),
     candidates: candidates.map((candidate) => candidateRow(candidate, services)),
@@ -74,15 +66,16 @@ function skippedModelJson({ model, error }: Explanation['excludedModels'][number
   return { model, reason: error.message }
 }
 
-function inquiryOf(body: JsonBody): ExplainRequest {
-  const { value } = body
-  if (value['input'] !== undefined)
-    return { kind: 'embedding', ...parseEmbeddingRequest(body), maxTokens: 0, n: 1 }
-  if (value['messages'] === undefined && value['prompt'] !== undefined) {
-    const completionRequest = parseCompletionRequest(body)
-    return { kind: 'chat', ...completionRequest, body: completionRequest.chatBody }
+/** The tokens, and the other units where the price has them. */
+function usageJson({ prompt, completion, ...units }: Usage): object {
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    characters: units.characters,
+    sound_seconds: units.soundMs === undefined ? undefined : units.soundMs / 1000,
+    search_units: units.searchUnits,
+    images: units.madeImages,
   }
-  return { kind: 'chat', ...parseChatRequest(body) }
 }
 
 function candidateRow(
@@ -123,4 +116,9 @@ function largest(amounts: readonly Money[]): Money | undefined {
     (max, amount) => (max === undefined || amount > max ? amount : max),
     undefined,
   )
+}
+
+/** The query parameter `kind`, for a body that may be of several kinds. */
+function kindAskedFor({ query }: FastifyRequest): unknown {
+  return (query as Readonly<Record<string, unknown>>)['kind']
 }
