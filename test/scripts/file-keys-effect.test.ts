@@ -99,7 +99,11 @@ function listed(catalog: Catalog): unknown {
 async function endpointsOfRpc(catalog: Catalog): Promise<unknown> {
   const services = { catalog: () => catalog, providers: () => new Map() } as unknown as AdminServices
   const get = modelsHandlers(services)['models.get']
-  const { endpoints } = await get({ model: 'm' }, { role: 'admin' } as Parameters<typeof get>[1])
+  const { endpoints } = await get(
+    { model: 'm' },
+    { role: 'admin' } as Parameters<typeof get>[1],
+    new AbortController().signal,
+  )
   return endpoints
 }
 
