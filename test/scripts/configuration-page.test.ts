@@ -139,7 +139,7 @@ test('each variable of numbers, switches or addresses refuses what is none, by i
         loadConfig({ env: { HOME: folder.path, [variable]: '@@odd@@' }, cwd: folder.path })
         return true
       } catch (error) {
-        return !String((error as Error).message).includes(variable)
+        return !(error as Error).message.includes(variable)
       }
     })
   expect(accepting).toEqual([])
