@@ -125,6 +125,26 @@ test('each variable and flag of the page changes its setting', () => {
     }
 })
 
+test('each variable of numbers, switches or addresses refuses what is none, by its name', () => {
+  using folder = tempFolder()
+  // `NO_PROXY` belongs to all programs of a host, and each takes of it what it understands.
+  const checked = SETTINGS.filter(
+    ({ name, type }) => name !== 'no_proxy' && /number|whole|addresses|`on`/.test(type),
+  )
+  expect(checked.length).toBeGreaterThan(20)
+  const accepting = checked
+    .flatMap(({ variables }) => variables.filter((name) => !name.startsWith('--')))
+    .filter((variable) => {
+      try {
+        loadConfig({ env: { HOME: folder.path, [variable]: '@@odd@@' }, cwd: folder.path })
+        return true
+      } catch (error) {
+        return !(error as Error).message.includes(variable)
+      }
+    })
+  expect(accepting).toEqual([])
+})
+
 describe('the keys of the models file are those that are accepted', () => {
   const unknown = (yaml: string): string[] => {
     try {

@@ -20,6 +20,8 @@ export const GEMINI_RULES: RequestRules = {
     // “Unknown name "frequency_penalty": Cannot find field.”, and the same of `seed` and `top_k`
     ['https://github.com/Vali-98/ChatterUI/issues/227', '2026-11'],
     ['https://github.com/MinLL/SkyrimNet-GamePlugin/issues/77', '2026-11'],
+    // “Unknown name "type" …: Proto field is not repeating, cannot start list.”
+    ['https://github.com/WordPress/ai-provider-for-google/issues/33', '2026-12'],
   ],
   refusedFields: [
     'frequency_penalty',
@@ -50,6 +52,7 @@ export const GEMINI_RULES: RequestRules = {
   schemas: {
     refusedKeywords: ['$schema', '$id', '$comment', 'const', 'patternProperties', 'unevaluatedProperties'],
     refusesStrict: true,
+    refusesTypeLists: true,
   },
   models: [
     // “Gemini's reasoning_effort doesn't support minimal”: https://github.com/versun/RSSBox/issues/132

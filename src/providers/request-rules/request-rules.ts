@@ -82,6 +82,8 @@ export interface SchemaRules {
   readonly refusesSchemaFormat?: boolean | undefined
   /** Whether it refuses `strict` in the definition of a tool. */
   readonly refusesStrict?: boolean | undefined
+  /** Whether it refuses a list as `type`: the list becomes `anyOf`. */
+  readonly refusesTypeLists?: boolean | undefined
 }
 
 /** The rules for one model: the model's own over those of its provider. */

@@ -1,5 +1,6 @@
 import { isObject } from '../../../wire/json/json-body.ts'
 import type { CarriedFields } from '../../carried-fields.ts'
+import { withSingleTypes } from '../../chat/single-types.ts'
 import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
 import { isBilledTool } from './billed-fields.ts'
 
@@ -33,8 +34,8 @@ function declaration(
   return {
     name,
     ...(description === undefined || description === null ? {} : { description }),
-    // Any JSON Schema, where `parameters` takes Google's own subset alone.
-    ...(isOwn || !isObject(parameters) ? {} : { parametersJsonSchema: parameters }),
+    // JSON Schema, where `parameters` takes Google's own subset alone; of types, one for each schema.
+    ...(isOwn || !isObject(parameters) ? {} : { parametersJsonSchema: withSingleTypes(parameters) }),
     ...own,
   }
 }

@@ -1,3 +1,4 @@
+import { withSingleType } from '../../../dialects/chat/single-types.ts'
 import { isObject } from '../../../wire/json/json-body.ts'
 import type { SchemaRules } from '../../request-rules/request-rules.ts'
 
@@ -61,9 +62,10 @@ function changeSchema(schema: unknown, rules: SchemaRules, leftOut: Set<string>)
   if (!isObject(schema)) return schema
   const refused = rules.refusedKeywords ?? []
   const changed: Record<string, unknown> = {}
-  let isChanged = false
-  for (const name in schema) {
-    const value = schema[name]
+  const taken = rules.refusesTypeLists === true ? withSingleType(schema) : schema
+  let isChanged = taken !== schema
+  for (const name in taken) {
+    const value = taken[name]
     if (refused.includes(name)) {
       isChanged = true
       // `const` has a twin that every vendor knows.

@@ -105,6 +105,7 @@ function priceRow(price: Price) {
         }),
     ...(price.source === undefined ? {} : { price_source: price.source }),
     ...(price.date === undefined ? {} : { price_date: price.date }),
+    ...(price.note === undefined ? {} : { price_note: price.note }),
   }
 }
 

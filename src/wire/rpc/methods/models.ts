@@ -41,6 +41,7 @@ const endpoint = z
     tiers: z.array(priceTier).optional(),
     price_source: z.string().optional(),
     price_date: z.string().optional().describe('YYYY-MM-DD, the day the price was read at its source.'),
+    price_note: z.string().optional().describe('A remark of the models file about the price.'),
   })
   .meta({ id: 'Endpoint', description: 'One model as one provider offers it.' })
 
