@@ -3,7 +3,8 @@ import type { MethodName, Params, Result, StreamName } from '../../src/wire/rpc/
 /** The path under which a front shows the dashboard; empty without one. */
 export const PREFIX = document.documentElement.dataset['prefix'] ?? ''
 
-const PROOF = `aibroker-proof ${PREFIX}`
+/** The name in local storage that changes whenever any tab logs in or out. */
+export const PROOF = `aibroker-proof ${PREFIX}`
 
 /** An error of the broker or of the connection to it. `code` is one of the contract, or `offline`. */
 export class CallError extends Error {

@@ -107,8 +107,9 @@ export function useEvents(isEnabled: boolean): Live {
       receive(message)
       channel.postMessage(message)
     }
+    const ended = (): void => void client.invalidateQueries({ queryKey: ['auth.whoami'] })
     void navigator.locks
-      .request(CHANNEL, { signal: ending.signal }, () => follow(share, ending.signal))
+      .request(CHANNEL, { signal: ending.signal }, () => follow(share, ended, ending.signal))
       .catch(() => undefined)
     return () => {
       ending.abort()
@@ -126,7 +127,11 @@ interface LiveMessage {
   readonly at: number
 }
 
-async function follow(share: (message: LiveMessage) => void, signal: AbortSignal): Promise<void> {
+async function follow(
+  share: (message: LiveMessage) => void,
+  ended: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   let isFirst = true
   while (!signal.aborted) {
     try {
@@ -136,7 +141,7 @@ async function follow(share: (message: LiveMessage) => void, signal: AbortSignal
       }
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof CallError && error.code === 'unauthorized') return
+      if (error instanceof CallError && error.code === 'unauthorized') return ended()
     }
     if (signal.aborted) return
     share({ event: undefined, isNews: false, at: Date.now() })

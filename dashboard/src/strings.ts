@@ -70,6 +70,7 @@ export const t = {
     submit: 'Log in',
     link: 'On the broker’s machine, this prints a link that needs no token:',
     opening: 'Opening your session…',
+    ended: 'Your session has ended. Log in again; this page opens where you left it.',
   },
   first: {
     none: 'No request yet.',
