@@ -61,12 +61,12 @@ describe.skipIf(CHROMIUM === undefined)(`a page that is interrupted${NEEDS_CHROM
     await page.goto(`${dashboard.origin}/usage?range=7d`)
     await heading(page, 'Usage').waitFor()
     await endSession(page)
-    await page.getByRole('combobox', { name: 'Time range' }).selectOption('30d')
+    await page.getByRole('combobox', { name: 'Range' }).selectOption('30d')
     await page.getByText('Your session has ended').waitFor()
-    await page.getByLabel('Token').fill('wrong')
+    await page.getByLabel('Token', { exact: true }).fill('wrong')
     await page.getByRole('button', { name: 'Log in' }).click()
     await page.getByText('this token is not known here').waitFor()
-    await page.getByLabel('Token').fill(made.token)
+    await page.getByLabel('Token', { exact: true }).fill(made.token)
     await page.getByRole('button', { name: 'Log in' }).click()
     await heading(page, 'Usage').waitFor()
     expect(page.url()).toContain('/usage?range=30d')
@@ -95,9 +95,9 @@ describe.skipIf(CHROMIUM === undefined)(`a page that is interrupted${NEEDS_CHROM
     await other.getByText('from-the-first').first().waitFor()
 
     await page.getByRole('button', { name: 'Log out' }).click()
-    await other.getByLabel('Token').waitFor()
+    await other.getByLabel('Token', { exact: true }).waitFor()
     const made = (await dashboard.broker.rpc('tokens.create', { label: 'back' })) as { token: string }
-    await page.getByLabel('Token').fill(made.token)
+    await page.getByLabel('Token', { exact: true }).fill(made.token)
     await page.getByRole('button', { name: 'Log in' }).click()
     await other.getByText('Only an administrator').waitFor()
     await context.close()
@@ -186,9 +186,14 @@ describe.skipIf(CHROMIUM === undefined)(`a page that is interrupted${NEEDS_CHROM
 
   test('a broker that is replaced under an open page is followed by it without a reload', async () => {
     const { page, context } = await loggedIn()
+    const streams = page.waitForResponse((response) =>
+      (response.request().postData() ?? '').includes('events.watch'),
+    )
     await page.goto(`${dashboard.origin}/tokens`)
+    await heading(page, 'Tokens').waitFor()
+    await streams
     await page.evaluate('window.isSame = true')
-    dashboard.broker.signal('SIGTERM')
+    dashboard.broker.signal('SIGKILL')
     await page.getByText(/^Offline, figures as of/).waitFor()
     await using again = await startBroker({ folder: folder.path })
     await again.rpc('tokens.create', { label: 'of-the-new-one' })
