@@ -327,6 +327,9 @@ export const t = {
     disable: 'Disable',
     enable: 'Enable',
     remove: 'Delete',
+    rotate: 'Rotate',
+    rotateSure: (label: string) =>
+      `Replace the secret of “${label}”? The old one is refused at once; limits and history stay.`,
     sure: (label: string) => `Delete the token “${label}”? Programs that use it are refused at once.`,
     disabled: 'disabled',
     active: 'active',
