@@ -47,8 +47,12 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map(
   }),
 )
 
-/** The finish reason under the name that clients know. Names may be in any case, and have the name of an enum before them. */
-export function finishReasonOf(native: string): FinishReason {
+/**
+ * The finish reason under the name that clients know. Names may be in any case, and have the name of an enum before them; what is no
+ * text is a `stop`.
+ */
+export function finishReasonOf(native: unknown): FinishReason {
+  if (typeof native !== 'string') return 'stop'
   return FINISH_REASONS.get(native) ?? FINISH_REASONS.get(plainName(native)) ?? 'stop'
 }
 

@@ -28,6 +28,12 @@ const REST_RULES: Readonly<Record<string, Rule>> = {
   'POST /messages': 'inference',
   'POST /messages/count_tokens': 'offered',
   'POST /models/*': 'inference',
+  'POST /responses': 'inference',
+  'POST /responses/input_tokens': 'offered',
+  'GET /responses/:id': 'own',
+  'GET /responses/:id/input_items': 'own',
+  'POST /responses/:id/cancel': 'own',
+  'DELETE /responses/:id': 'own',
   'POST /audio/speech': 'media',
   'POST /audio/transcriptions': 'media',
   'POST /audio/translations': 'media',
@@ -141,6 +147,8 @@ const BODIES: Readonly<Record<string, object>> = {
   '/images/generations': { model: 'i', prompt: 'hi' },
   '/messages': { model: 'm', max_tokens: 10, messages },
   '/messages/count_tokens': { model: 'm', messages },
+  '/responses': { model: 'm', input: 'hi' },
+  '/responses/input_tokens': { model: 'm', input: 'hi' },
   '/models/*': { contents: [{ parts: [{ text: 'hi' }] }] },
   '/explain': { model: 'm', messages },
   '/cascade/leases': { want_usd: '0' },
@@ -423,6 +431,27 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       { ...one.headers, 'x-forwarded-for': '10.0.0.1' },
     ])
       expect(await rest('GET', path, headers)).toMatchObject({ status: 404 })
+  },
+
+  'A kept response (`/v1/responses/{id}`)': async () => {
+    const created = await rest('POST', '/v1/responses', one.headers, BODIES['/responses'])
+    const path = `/v1/responses/${(created.json as { id: string }).id}`
+    for (const headers of [
+      two.headers,
+      UNPROVEN,
+      ADMIN,
+      { ...one.headers, 'x-hero-context': 'lab' },
+      { ...one.headers, 'x-forwarded-for': '10.0.0.1' },
+    ]) {
+      const others = [
+        rest('GET', path, headers),
+        rest('GET', `${path}/input_items`, headers),
+        rest('POST', `${path}/cancel`, headers),
+        rest('DELETE', path, headers),
+      ]
+      for (const response of await Promise.all(others)) expect(response).toMatchObject({ status: 404 })
+    }
+    expect(await rest('GET', path, one.headers)).toMatchObject({ status: 200 })
   },
 
   'Usage (`/v1/credits`, `/v1/key`, `usage.summary`)': async () => {

@@ -69,6 +69,44 @@ test('a models file that is bad at the start is reported with its line, and the 
   await expect(starting).rejects.toThrow(`${path}:6:`)
 })
 
+test.each([
+  ['an unknown key', 'contextwindow: 5, backends: [{provider: openai, model_id: b}]', 'contextwindow'],
+  [
+    'a negative price',
+    'backends: [{provider: openai, model_id: b, input_cost: -1, output_cost: 1}]',
+    'input_cost',
+  ],
+  ['no endpoint', 'context_window: 5', 'backends'],
+])('a model with %s is left out at the start, and the others serve', async (_what, fields, named) => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, `${modelsFile('good-model', 1)}  bad-model: {${fields}}\n`)
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  expect(await statusOf(broker, 'good-model')).toBe(200)
+  expect(await statusOf(broker, 'bad-model')).toBe(404)
+  expect(await broker.rpc('info')).toMatchObject({
+    models_config: { problems: [expect.stringContaining(named) as string] },
+    warnings: expect.arrayContaining([
+      'the models file has a mistake, its entries without one are in use',
+    ]) as string[],
+  })
+  writeFileSync(path, modelsFile('good-model', 1))
+  await expect.poll(() => broker.rpc('info')).not.toHaveProperty('models_config.problems')
+})
+
+test('a provider with a mistake is left out at the start, and a model of another one serves', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, `providers:\n  acme: {base_url: nowhere}\n${modelsFile('good-model', 1)}`)
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  expect(await statusOf(broker, 'good-model')).toBe(200)
+  expect(await broker.rpc('info')).toMatchObject({
+    models_config: { problems: [expect.stringContaining('providers.acme.base_url') as string] },
+  })
+})
+
 function modelsFile(name: string, inputCost: number | string): string {
   return `models:
   ${name}:

@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
 
+import type { z } from 'zod'
+
 import { BrokerError } from '../../base/errors.ts'
 import { buildCatalog } from '../build-catalog.ts'
 import type { Catalog } from '../catalog.ts'
@@ -15,6 +17,8 @@ export interface ModelsFile {
   readonly catalog: Catalog
   /** By name. */
   readonly providers: ReadonlyMap<string, ProviderSetting>
+  /** What is wrong with the entries that were left out. */
+  readonly leftOut?: string | undefined
 }
 
 const schema = record({ models: modelsSection.optional(), providers: providersSection.optional() })
@@ -28,6 +32,22 @@ export function readModelsFile(path: string): ModelsFile {
 export function parseModelsFile(text: string, path = 'modelsconfig.yml'): ModelsFile {
   const { value, problems, problemCount } = readYaml(text, schema)
   if (value === undefined) throw refusal(path, problems, problemCount)
+  return fileOf(value)
+}
+
+/**
+ * Parses the text for a start, when no earlier copy is in use: entries with problems are left out and named in `leftOut`. Throws as
+ * `parseModelsFile` does where no model would be left, or where the file as a whole can't be read.
+ */
+export function parseUsableModelsFile(text: string, path = 'modelsconfig.yml'): ModelsFile {
+  const { value, usable, problems, problemCount } = readYaml(text, schema)
+  if (value !== undefined) return fileOf(value)
+  const refused = refusal(path, problems, problemCount)
+  if (usable?.models === undefined || usable.models.size === 0) throw refused
+  return { ...fileOf(usable), leftOut: refused.message }
+}
+
+function fileOf(value: z.output<typeof schema>): ModelsFile {
   const providers = [...(value.providers ?? [])].map(([name, row]) => toProviderSetting(name, row))
   return Object.freeze({
     catalog: buildCatalog(value.models ?? new Map()),

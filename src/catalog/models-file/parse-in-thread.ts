@@ -13,20 +13,24 @@ const MAX_HEAP_MB = 512
 /** The shipped file is parsed in place in 0.1 s, a file of this size in 0.3 s; a thread takes longer to begin. */
 const MAX_CHARACTERS_IN_PLACE = 256 * 1024
 
-/** Reads and parses the file at the start: a large one within the bounds of a reload. Throws `bad-request` as the reload does. */
+/**
+ * Reads and parses the file at the start: a large one within the bounds of a reload. Entries with problems are left out and named
+ * in `leftOut`; throws `bad-request` where nothing is left.
+ */
 export async function readFirstModelsFile(path: string): Promise<ModelsFile> {
   const text = readModelsText(path)
   const kept = readParsed(path, text)
   if (kept !== undefined) return kept
-  const file = await (text.length <= MAX_CHARACTERS_IN_PLACE ? parseHere : parseInThread)({ path, text })
-  keepParsed(path, text, file)
+  const job = { path, text, leavesOut: true }
+  const file = await (text.length <= MAX_CHARACTERS_IN_PLACE ? parseHere : parseInThread)(job)
+  if (file.leftOut === undefined) keepParsed(path, text, file)
   return file
 }
 
 /** The parser is loaded only where no kept file spares it. */
 async function parseHere({ path, text }: ParseJob): Promise<ModelsFile> {
-  const { parseModelsFile } = await import('./models-file.ts')
-  return parseModelsFile(text, path)
+  const { parseUsableModelsFile } = await import('./models-file.ts')
+  return parseUsableModelsFile(text, path)
 }
 
 /** Reads and parses the file while requests go on. Throws `bad-request` that lists the problems of the file. */

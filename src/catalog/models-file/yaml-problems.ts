@@ -29,21 +29,29 @@ export const AT_KEY = { at: 'key' }
  * Reads a whole YAML text with a zod schema. Mappings reach the schema as `Map`, so that any key is harmless, `__proto__`
  * too. A number whose key ends in `_cost` reaches it as the digits of the file, so that an amount of money is never a
  * binary fraction. With problems there is no value; the first ones are listed in file order, and `problemCount` counts all.
+ * `usable` is what is left without the entries (`models.x`, `providers.y`) that have one, where each problem is in an entry.
  */
 export function readYaml<Schema extends z.ZodType>(
   text: string,
   schema: Schema,
 ): {
   readonly value: z.output<Schema> | undefined
+  readonly usable: z.output<Schema> | undefined
   readonly problems: readonly Problem[]
   readonly problemCount: number
 } {
-  if (hasRunawayBrackets(text)) return { value: undefined, problems: [RUNAWAY_BRACKETS], problemCount: 1 }
+  if (hasRunawayBrackets(text))
+    return { value: undefined, usable: undefined, problems: [RUNAWAY_BRACKETS], problemCount: 1 }
   const reader = new YamlReader(text)
   const value = reader.read(schema)
   const { problemCount } = reader
   const problems = reader.problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
-  return { value: problemCount === 0 ? value : undefined, problems, problemCount }
+  return {
+    value: problemCount === 0 ? value : undefined,
+    usable: reader.usable(schema),
+    problems,
+    problemCount,
+  }
 }
 
 /** More open brackets than any text or comment has: for a megabyte of them the parser needs gigabytes. */
@@ -85,6 +93,9 @@ class YamlReader {
   readonly #root: Place
   readonly #targets: ReadonlyMap<Alias, Node>
   #nodeCount = 0
+  #data: unknown
+  /** The paths of what is wrong in the data; `undefined` where something is wrong with the file as a whole. */
+  #faults: readonly Path[] | undefined
 
   constructor(text: string) {
     this.#document = parseDocument(text, {
@@ -108,8 +119,25 @@ class YamlReader {
       return undefined
     }
     const parsed = schema.safeParse(data)
-    for (const issue of parsed.error?.issues ?? []) this.#reportIssue(issue)
+    const issues = parsed.error?.issues ?? []
+    if (this.problemCount === 0) this.#faults = issues.map(({ path }) => path)
+    this.#data = data
+    for (const issue of issues) this.#reportIssue(issue)
     return parsed.data
+  }
+
+  /** To be called after `read`: the value of what is left without the entries that have problems. */
+  usable<Schema extends z.ZodType>(schema: Schema): z.output<Schema> | undefined {
+    const faults = this.#faults
+    if (faults === undefined || !(this.#data instanceof Map) || faults.some(({ length }) => length < 2))
+      return undefined
+    const sections = new Map<unknown, unknown>(this.#data)
+    for (const [section, entry] of faults) {
+      const entries: unknown = sections.get(section)
+      if (!(entries instanceof Map)) return undefined
+      sections.set(section, new Map([...entries].filter(([name]) => name !== entry)))
+    }
+    return schema.safeParse(sections).data
   }
 
   /** Plain data of a node. Reports keys that are written twice, and keeps the first. `open` are the nodes around it. */

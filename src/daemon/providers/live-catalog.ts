@@ -14,6 +14,8 @@ export interface LiveCatalog {
   readonly catalog: () => Catalog
   /** What is wrong with the file since it was last applied. */
   problems(): readonly string[]
+  /** Whether the entries with problems are left out; otherwise the last good copy of the file is in use. */
+  leavesOut(): boolean
   /** Replaces the models file. */
   setFile(file: ModelsFile): void
   /** Adds models that were found on this host. */
@@ -49,12 +51,13 @@ class MergedCatalog implements LiveCatalog {
   #discovered: ReadonlyMap<string, unknown> = new Map()
   #priorities: ReadonlyMap<string, number> = new Map()
   #mothers: readonly MotherListing[] = []
-  #problems: readonly string[] = []
+  #problems: readonly string[]
   readonly #catalog: Current<Catalog>
   readonly catalog: () => Catalog
 
   constructor(file: ModelsFile, added: readonly Model[], onChange: () => void) {
     this.#file = file
+    this.#problems = problemsOf(file)
     this.#added = added
     this.#onChange = onChange
     this.#catalog = new Current(this.#merge())
@@ -69,9 +72,13 @@ class MergedCatalog implements LiveCatalog {
     return this.#problems
   }
 
+  leavesOut(): boolean {
+    return this.#file.leftOut !== undefined && this.#problems[0] === this.#file.leftOut
+  }
+
   setFile(file: ModelsFile): void {
     this.#file = file
-    this.#problems = []
+    this.#problems = problemsOf(file)
     this.#rebuild()
   }
 
@@ -127,4 +134,8 @@ class MergedCatalog implements LiveCatalog {
     if (passThrough.length === 0) return catalog
     return Object.freeze({ ...catalog, passThrough: new Set(passThrough.map(({ name }) => name)) })
   }
+}
+
+function problemsOf({ leftOut }: ModelsFile): readonly string[] {
+  return leftOut === undefined ? [] : [leftOut]
 }

@@ -33,6 +33,8 @@ export interface ProviderRegistry extends AsyncDisposable {
   readonly lists: ModelLists
   /** What is wrong with the models file since it was last applied. */
   problems(): readonly string[]
+  /** Whether the entries with problems are left out; otherwise the last good copy of the file is in use. */
+  leavesOut(): boolean
   /** Every provider that is configured, and those that lack only a key. */
   known(): readonly KnownProvider[]
   /**
@@ -82,6 +84,8 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   await using stack = new AsyncDisposableStack()
   const path = config.modelsConfigPath
   const file = await readFirstModelsFile(path)
+  if (file.leftOut !== undefined)
+    log.warn({ path, problem: file.leftOut }, 'models file has mistakes, the rest of it is in use')
   const mockSocket = await openMockProvider(socketFolder, clock, stack)
   const models = createLiveCatalog(file, mockProviderModels(), () => registry.onChange())
   const builtIn = [mockProviderDefinition(mockSocket)]
@@ -110,6 +114,7 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
     providers: providers.current,
     lists,
     problems: () => models.problems(),
+    leavesOut: () => models.leavesOut(),
     known: () => providers.known(),
     async reload(options) {
       const fromKeysCommand = await config.runKeysCommand()

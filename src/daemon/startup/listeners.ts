@@ -150,6 +150,7 @@ function createHandlers(
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
+    leavesOut: () => registry.leavesOut(),
     hostWarnings: () => [
       ...[providers.settings.notice()].filter((notice) => notice !== undefined),
       ...warnings.current(),

@@ -31,7 +31,7 @@ test.each([
   ['a Unix socket', { trustForwarded: true }],
   ['the socket of a context', { trustForwarded: true, context: 'fixed' }],
 ])('on %s a credential names its caller, whatever the headers say', (_where, server) => {
-  expect(authenticate(requestWith(server))).toEqual(caller)
+  expect(authenticate(requestWith(server))).toEqual({ ...caller, viaTool: true })
 })
 
 test('a credential is no administrator’s, even on the socket of a broker without an admin token', () => {

@@ -25,6 +25,8 @@ export interface InfoFacts {
   readonly modelsPath: string
   /** Errors in the models file since it was last read; empty when it is valid. */
   readonly problems: () => readonly string[]
+  /** Whether the entries with problems are left out; otherwise the last good copy of the models file is in use. */
+  readonly leavesOut: () => boolean
   /** What is wrong with the host or the process, a sentence each. */
   readonly hostWarnings: () => readonly string[]
 }
@@ -76,7 +78,8 @@ function operatorFacts(facts: InfoFacts, models: readonly Model[]): FacingFacts 
   const { services } = facts
   const tcp = facts.tcp()
   const problems = [...facts.problems()]
-  const all = warnings(problems, models, services.providers())
+  const mistakes = problems.map(() => (facts.leavesOut() ? ENTRIES_LEFT_OUT : LAST_GOOD_COPY))
+  const all = warnings(models, services.providers())
   return {
     sockets: [...facts.sockets],
     ...(tcp === undefined ? {} : { tcp }),
@@ -86,7 +89,7 @@ function operatorFacts(facts: InfoFacts, models: readonly Model[]): FacingFacts 
       models: models.length,
       ...(problems.length === 0 ? {} : { problems }),
     },
-    warnings: [...facts.hostWarnings(), ...all, ...doubts(services)],
+    warnings: [...facts.hostWarnings(), ...mistakes, ...all, ...doubts(services)],
   }
 }
 
@@ -122,16 +125,14 @@ function keyWarnings(provider: Provider): string[] {
   })
 }
 
-function warnings(
-  problems: readonly string[],
-  models: readonly Model[],
-  providers: ReadonlyMap<string, Provider>,
-): string[] {
+const LAST_GOOD_COPY = 'the models file has a mistake, the last good copy is in use'
+const ENTRIES_LEFT_OUT = 'the models file has a mistake, its entries without one are in use'
+
+function warnings(models: readonly Model[], providers: ReadonlyMap<string, Provider>): string[] {
   const unpriced = models
     .flatMap(({ endpoints }) => endpoints)
     .filter(({ provider, price }) => providers.has(provider) && price === undefined)
   return [
-    ...problems.map(() => 'the models file has a mistake, the last good copy is in use'),
     ...[...providers.values()].flatMap(keyWarnings),
     ...(unpriced.length === 0
       ? []
