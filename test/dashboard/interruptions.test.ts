@@ -100,6 +100,7 @@ describe.skipIf(CHROMIUM === undefined)(`a page that is interrupted${NEEDS_CHROM
     await page.getByLabel('Token', { exact: true }).fill(made.token)
     await page.getByRole('button', { name: 'Log in' }).click()
     await other.getByText('Only an administrator').waitFor()
+    expect(await other.content()).not.toContain('from-the-first')
     await context.close()
   }, 60_000)
 
