@@ -3,7 +3,8 @@ import type { MethodName, Params, Result, StreamName } from '../../src/wire/rpc/
 /** The path under which a front shows the dashboard; empty without one. */
 export const PREFIX = document.documentElement.dataset['prefix'] ?? ''
 
-const PROOF = `aibroker-proof ${PREFIX}`
+/** The name in local storage that changes whenever any tab logs in or out. */
+export const PROOF = `aibroker-proof ${PREFIX}`
 
 /** An error of the broker or of the connection to it. `code` is one of the contract, or `offline`. */
 export class CallError extends Error {
@@ -57,11 +58,23 @@ export async function call<M extends MethodName>(
     { jsonrpc: '2.0', id: 1, method, params },
     signal === undefined ? {} : { signal },
   )
-  const reply = (await response.json().catch(() => ({
-    error: { message: `The answer of ${method} is not JSON.`, code: 'bad-answer' },
-  }))) as { result?: Result<M>; error?: WireError }
+  const reply = await replyOf<M>(response, method)
   if (reply.error !== undefined) throw thrownBy(reply.error)
   return reply.result as Result<M>
+}
+
+async function replyOf<M extends MethodName>(
+  response: Response,
+  method: string,
+): Promise<{ result?: Result<M>; error?: WireError }> {
+  return (await response.json().catch(() => ({ error: notJson(method) }))) as {
+    result?: Result<M>
+    error?: WireError
+  }
+}
+
+function notJson(method: string): WireError {
+  return { message: `The answer of ${method} is not JSON.`, code: 'bad-answer' }
 }
 
 /** The results of a streaming method, until the signal aborts. Throws `CallError` when the stream breaks. */
@@ -72,6 +85,10 @@ export async function* watch<M extends StreamName>(
 ): AsyncGenerator<Result<M>> {
   const more = { signal, headers: { accept: 'text/event-stream' } }
   const response = await post('rpc', { jsonrpc: '2.0', id: 1, method, params }, more)
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) {
+    const { error } = await replyOf(response, method)
+    throw thrownBy(error ?? notJson(method))
+  }
   for await (const text of eventsOf(response)) {
     const reply = JSON.parse(text) as { result: Result<M>; error?: WireError }
     if (reply.error !== undefined) throw thrownBy(reply.error)

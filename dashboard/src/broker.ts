@@ -91,7 +91,11 @@ export function useEvents(isEnabled: boolean): Live {
     if (!isEnabled) return
     const ending = new AbortController()
     const channel = new BroadcastChannel(CHANNEL)
+    let isLost = false
     const receive = (message: LiveMessage): void => {
+      // What was changed while the connection was lost is on no page.
+      if (isLost && message.event !== undefined) void client.invalidateQueries()
+      isLost = message.event === undefined
       setOffline(message.event === undefined ? (before) => before ?? message.at : undefined)
       if (message.event === undefined) return
       setState(message.event)
@@ -107,8 +111,9 @@ export function useEvents(isEnabled: boolean): Live {
       receive(message)
       channel.postMessage(message)
     }
+    const ended = (): void => void client.invalidateQueries({ queryKey: ['auth.whoami'] })
     void navigator.locks
-      .request(CHANNEL, { signal: ending.signal }, () => follow(share, ending.signal))
+      .request(CHANNEL, { signal: ending.signal }, () => follow(share, ended, ending.signal))
       .catch(() => undefined)
     return () => {
       ending.abort()
@@ -126,17 +131,26 @@ interface LiveMessage {
   readonly at: number
 }
 
-async function follow(share: (message: LiveMessage) => void, signal: AbortSignal): Promise<void> {
+async function follow(
+  share: (message: LiveMessage) => void,
+  ended: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   let isFirst = true
+  // A stream of before the network went away may stay silent for ever.
+  let connection = new AbortController()
+  addEventListener('offline', () => connection.abort(), { signal })
   while (!signal.aborted) {
+    connection = new AbortController()
     try {
-      for await (const event of watch('events.watch', {}, signal)) {
+      const either = AbortSignal.any([signal, connection.signal])
+      for await (const event of watch('events.watch', {}, either)) {
         share({ event, isNews: !isFirst, at: Date.now() })
         isFirst = false
       }
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof CallError && error.code === 'unauthorized') return
+      if (error instanceof CallError && error.code === 'unauthorized') return ended()
     }
     if (signal.aborted) return
     share({ event: undefined, isNews: false, at: Date.now() })

@@ -1,21 +1,14 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClientProvider } from '@tanstack/react-query'
 import { createRouter, RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import './app.css'
-import { CallError, PREFIX } from './api.ts'
+import { PREFIX } from './api.ts'
+import { createQueryClient } from './query-client.ts'
 import { parseQuery, writeQuery } from './range.ts'
 import { routeTree } from './routes.tsx'
 
-const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 5000,
-      refetchOnWindowFocus: true,
-      retry: (count, error) => error instanceof CallError && error.code === 'offline' && count < 2,
-    },
-  },
-})
+const queries = createQueryClient()
 
 const router = createRouter({
   routeTree,

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import type { MethodName } from '../../src/wire/rpc/methods.ts'
-import { CallError, logIn, logOut, PREFIX } from './api.ts'
+import { CallError, logIn, logOut, PREFIX, PROOF } from './api.ts'
 import { LiveContext, useCall, useEvents, useFilter, useLive, useMay, useWhoami } from './broker.ts'
 import { timeText, ZONE, zoneText } from './format.ts'
 import { Failure } from './parts.tsx'
@@ -61,8 +61,10 @@ export function Shell() {
   const who = useWhoami(code === '')
   const isIn = who.data !== undefined
   const live = useEvents(isIn)
+  useLoginOfOtherTabs()
   if (code !== '') return <OpenLink code={code} onDone={() => setCode('')} />
-  if (who.error instanceof CallError && who.error.code === 'unauthorized') return <Login />
+  if (who.error instanceof CallError && who.error.code === 'unauthorized')
+    return isIn ? <Login reason={t.login.ended} /> : <Login />
   if (!isIn)
     return who.error === null ? (
       <p className="state skeleton">{t.state.loading}</p>
@@ -74,6 +76,18 @@ export function Shell() {
       <Frame />
     </LiveContext>
   )
+}
+
+/** All tabs of a browser share one session: each looks again who is logged in after another logs in or out. */
+function useLoginOfOtherTabs(): void {
+  const client = useQueryClient()
+  useEffect(() => {
+    const look = ({ key }: StorageEvent): void => {
+      if (key === PROOF) void client.resetQueries()
+    }
+    addEventListener('storage', look)
+    return () => removeEventListener('storage', look)
+  }, [client])
 }
 
 function OpenLink({ code, onDone }: { code: string; onDone: () => void }) {
@@ -357,6 +371,14 @@ export function Dialog({
   children: ReactNode
 }) {
   const dialog = useRef<HTMLDialogElement>(null)
+  const isEdited = useRef(false)
+  useEffect(() => {
+    const ask = (event: BeforeUnloadEvent): void => {
+      if (isEdited.current) event.preventDefault()
+    }
+    addEventListener('beforeunload', ask)
+    return () => removeEventListener('beforeunload', ask)
+  }, [])
   useEffect(() => {
     const element = dialog.current
     const opener = document.activeElement
@@ -374,6 +396,7 @@ export function Dialog({
         event.preventDefault()
         close()
       }}
+      onInput={() => (isEdited.current = true)}
     >
       <h2>{title}</h2>
       {children}

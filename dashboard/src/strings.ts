@@ -70,6 +70,7 @@ export const t = {
     submit: 'Log in',
     link: 'On the broker’s machine, this prints a link that needs no token:',
     opening: 'Opening your session…',
+    ended: 'Your session has ended. Log in again; this page opens where you left it.',
   },
   first: {
     none: 'No request yet.',
@@ -326,6 +327,9 @@ export const t = {
     disable: 'Disable',
     enable: 'Enable',
     remove: 'Delete',
+    rotate: 'Rotate',
+    rotateSure: (label: string) =>
+      `Replace the secret of “${label}”? The old one is refused at once; limits and history stay.`,
     sure: (label: string) => `Delete the token “${label}”? Programs that use it are refused at once.`,
     disabled: 'disabled',
     active: 'active',

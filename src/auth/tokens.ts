@@ -7,7 +7,7 @@ import type { Row } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import { TokenTable, type StoredToken, type TokenInfo } from './token-table.ts'
 
-/** The tokens that callers may send. A token is returned once, when it is created; only a keyed hash of it is stored. */
+/** The tokens that callers may send. A token is returned once, when it is created or rotated; only a keyed hash of it is stored. */
 export interface Tokens {
   list(): readonly TokenInfo[]
   create(options: {
@@ -16,6 +16,16 @@ export interface Tokens {
   }): Promise<{ readonly info: TokenInfo; readonly token: Secret }>
   /** Throws `not-found`. */
   setDisabled(id: string, isDisabled: boolean): Promise<TokenInfo>
+  /**
+   * Changes the label or the end of a token; a field that is absent stays, and `expiresAt: null` means that it never ends.
+   * Throws `not-found`.
+   */
+  update(
+    id: string,
+    changes: { readonly label?: string | undefined; readonly expiresAt?: number | null | undefined },
+  ): Promise<TokenInfo>
+  /** Replaces the secret and keeps everything else; the old secret is refused at once. Throws `not-found`. */
+  rotate(id: string): Promise<{ readonly info: TokenInfo; readonly token: Secret }>
   /** False when there is no such token. */
   remove(id: string): Promise<boolean>
   /** Finds a token. Throws `unauthorized` when it is unknown, disabled or expired. */
@@ -53,6 +63,8 @@ class StoredTokens implements Tokens {
   readonly #insert
   readonly #disable
   readonly #delete
+  readonly #update
+  readonly #rotate
 
   constructor(parts: TokensParts) {
     const { store, keyPath } = parts
@@ -62,6 +74,10 @@ class StoredTokens implements Tokens {
       'INSERT INTO api_keys (id, label, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)',
     )
     this.#disable = store.prepare('UPDATE api_keys SET disabled = ? WHERE id = ?')
+    this.#update = store.prepare(
+      'UPDATE api_keys SET label = coalesce(?, label), expires_at = CASE WHEN ? THEN ? ELSE expires_at END WHERE id = ?',
+    )
+    this.#rotate = store.prepare('UPDATE api_keys SET hash = ? WHERE id = ?')
     this.#delete = store.prepare('DELETE FROM api_keys WHERE id = ?')
     for (const row of store.prepare('SELECT * FROM api_keys ORDER BY created_at, id').all()) this.#load(row)
   }
@@ -71,7 +87,7 @@ class StoredTokens implements Tokens {
   }
 
   async create({ label, expiresAt }: { label: string; expiresAt?: number | undefined }) {
-    const token = new Secret(`${TOKEN_PREFIX}${randomLetters(LETTERS)}`)
+    const token = newToken()
     const createdAt = Math.floor(this.#parts.clock.now() / 1000)
     const info = { id: `${ID_PREFIX}${randomLetters(12)}`, label, createdAt, expiresAt, isDisabled: false }
     const hash = this.#table.hashOf(token.reveal())
@@ -88,6 +104,36 @@ class StoredTokens implements Tokens {
     const info = { ...stored.info, isDisabled }
     this.#table.put({ ...stored, info })
     return info
+  }
+
+  async update(
+    id: string,
+    changes: { readonly label?: string | undefined; readonly expiresAt?: number | null | undefined },
+  ): Promise<TokenInfo> {
+    const { label, expiresAt } = changes
+    this.#require(id)
+    await this.#parts.store.write(() =>
+      this.#update.run(label ?? null, expiresAt === undefined ? 0 : 1, expiresAt ?? null, id),
+    )
+    const stored = this.#require(id)
+    const info = {
+      ...stored.info,
+      label: label ?? stored.info.label,
+      expiresAt: expiresAt === undefined ? stored.info.expiresAt : (expiresAt ?? undefined),
+    }
+    this.#table.put({ ...stored, info })
+    return info
+  }
+
+  async rotate(id: string): Promise<{ readonly info: TokenInfo; readonly token: Secret }> {
+    this.#require(id)
+    const token = newToken()
+    const hash = this.#table.hashOf(token.reveal())
+    await this.#parts.store.write(() => this.#rotate.run(hash, id))
+    const stored = this.#require(id)
+    this.#table.delete(stored)
+    this.#table.put({ info: stored.info, hash })
+    return { info: stored.info, token }
   }
 
   async remove(id: string): Promise<boolean> {
@@ -125,4 +171,8 @@ class StoredTokens implements Tokens {
   #findById(id: string): StoredToken | undefined {
     return this.#table.all().find(({ info }) => info.id === id)
   }
+}
+
+function newToken(): Secret {
+  return new Secret(`${TOKEN_PREFIX}${randomLetters(LETTERS)}`)
 }

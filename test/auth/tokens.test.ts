@@ -137,3 +137,35 @@ test('the admin token, tokens and JWTs are verified, and a foreign bearer is not
   expect(() => verifier.verify('hb-unknown')).toThrow('not known')
   await store.close()
 })
+
+test('a rotated token has its id, label and end, and the old secret is refused, also after a restart', async () => {
+  using folder = tempFolder()
+  const first = openHere(folder.path)
+  const { info, token } = await first.tokens.create({ label: 'ci', expiresAt: 4_000_000_000 })
+  const rotated = await first.tokens.rotate(info.id)
+  expect(rotated.info).toEqual(info)
+  expect(() => first.tokens.find(token.reveal())).toThrow('not known')
+  await expect(first.tokens.rotate('tok-none')).rejects.toMatchObject({ code: 'not-found' })
+  await first.store.close()
+  const again = openHere(folder.path)
+  expect(again.tokens.find(rotated.token.reveal())).toEqual(info)
+  expect(() => again.tokens.find(token.reveal())).toThrow('not known')
+  await again.store.close()
+})
+
+test('an update changes what it names, null removes the end, and two updates at once both last', async () => {
+  using folder = tempFolder()
+  const first = openHere(folder.path)
+  const { info, token } = await first.tokens.create({ label: 'ci', expiresAt: 4_000_000_000 })
+  await Promise.all([
+    first.tokens.update(info.id, { label: 'build' }),
+    first.tokens.update(info.id, { expiresAt: null }),
+  ])
+  const expected = { ...info, label: 'build', expiresAt: undefined }
+  expect(first.tokens.find(token.reveal())).toEqual(expected)
+  await expect(first.tokens.update('tok-none', {})).rejects.toMatchObject({ code: 'not-found' })
+  await first.store.close()
+  const again = openHere(folder.path)
+  expect(again.tokens.list()).toEqual([expected])
+  await again.store.close()
+})

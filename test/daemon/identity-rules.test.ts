@@ -123,6 +123,8 @@ const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
   'contexts.delete': 'admin',
   'tokens.list': 'admin',
   'tokens.create': 'admin',
+  'tokens.update': 'admin',
+  'tokens.rotate': 'admin',
   'tokens.disable': 'admin',
   'tokens.enable': 'admin',
   'tokens.delete': 'admin',

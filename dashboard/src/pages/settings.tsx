@@ -55,9 +55,11 @@ export function Logs() {
   const [level, setLevel] = useState<'info' | 'warn' | 'error'>('info')
   const [lines, setLines] = useState<readonly Line[]>([])
   const [error, setError] = useState<Error>()
+  const [attempt, setAttempt] = useState(0)
   useEffect(() => {
     const ending = new AbortController()
     setLines([])
+    setError(undefined)
     const follow = async (): Promise<void> => {
       for await (const page of watch('logs.tail', { level, limit: 200 }, ending.signal))
         setLines((before) => [...page.lines.toReversed(), ...before].slice(0, KEPT))
@@ -66,7 +68,7 @@ export function Logs() {
       if (!ending.signal.aborted) setError(thrown)
     })
     return () => ending.abort()
-  }, [level])
+  }, [level, attempt])
   return (
     <>
       <PageHead title={t.pages.logs} />
@@ -82,7 +84,7 @@ export function Logs() {
           onChange={(value) => setLevel(value as typeof level)}
         />
       </div>
-      {error !== undefined && <Failure error={error} />}
+      {error !== undefined && <Failure error={error} retry={() => setAttempt(attempt + 1)} />}
       {lines.length === 0 ? (
         <p className="state">{t.logs.none}</p>
       ) : (

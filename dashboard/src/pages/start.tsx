@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useCall } from '../broker.ts'
+import { Failure } from '../parts.tsx'
 import { PageHead } from '../shell.tsx'
 import { t } from '../strings.ts'
 
@@ -10,6 +11,8 @@ export function Start() {
   const totals = useCall('requests.totals', {})
   const tokens = useCall('tokens.list', {})
   const limits = useCall('limits.list', {})
+  const all = [providers, totals, tokens, limits]
+  const failed = all.find(({ error }) => error !== null)
   const hasKey = (providers.data ?? []).some(({ keys }) => keys > 0)
   const variables = (providers.data ?? []).flatMap(({ key_variables: names }) => names.slice(0, 1))
   const steps: [string, boolean, ReactNode][] = [
@@ -55,6 +58,9 @@ export function Start() {
   return (
     <>
       <PageHead title={t.pages.start} />
+      {failed !== undefined && failed.error !== null && (
+        <Failure error={failed.error} retry={() => all.forEach((query) => void query.refetch())} />
+      )}
       <ol className="steps">
         {steps.map(([title, isDone, what]) => (
           <li key={title} className={`panel ${isDone ? 'done' : 'todo'}`}>

@@ -15,6 +15,7 @@ export function Tokens() {
   const { zone } = useFilter()
   const client = useQueryClient()
   const [dialog, setDialog] = useState<'create' | Token>()
+  const [rotated, setRotated] = useState<Token>()
   const refresh = (): Promise<void> => client.invalidateQueries({ queryKey: ['tokens.list'] })
   const toggle = useMutation({
     mutationFn: ({ id, disabled }: Token) => call(disabled ? 'tokens.enable' : 'tokens.disable', { id }),
@@ -85,6 +86,13 @@ export function Tokens() {
                       </button>
                       <button
                         type="button"
+                        aria-label={`${t.tokens.rotate} ${token.label}`}
+                        onClick={() => setRotated(token)}
+                      >
+                        {t.tokens.rotate}
+                      </button>
+                      <button
+                        type="button"
                         className="danger"
                         aria-label={`${t.tokens.remove} ${token.label}`}
                         onClick={() => setDialog(token)}
@@ -103,6 +111,15 @@ export function Tokens() {
         <Create
           close={() => {
             setDialog(undefined)
+            void refresh()
+          }}
+        />
+      )}
+      {rotated !== undefined && (
+        <Rotate
+          token={rotated}
+          close={() => {
+            setRotated(undefined)
             void refresh()
           }}
         />
@@ -151,17 +168,52 @@ function Create({ close }: { close: () => void }) {
           </div>
         </form>
       ) : (
+        <ShownOnce token={create.data.token} close={close} />
+      )}
+    </Dialog>
+  )
+}
+
+function Rotate({ token, close }: { token: Token; close: () => void }) {
+  const rotate = useMutation({ gcTime: 0, mutationFn: () => call('tokens.rotate', { id: token.id }) })
+  return (
+    <Dialog title={t.tokens.rotate} close={close}>
+      {rotate.data === undefined ? (
         <>
-          <p>{t.tokens.secret}</p>
-          <pre>{create.data.token}</pre>
+          {rotate.error !== null && <Failure error={rotate.error} />}
+          <p>{t.tokens.rotateSure(visible(token.label))}</p>
           <div className="actions">
-            <CopyButton text={create.data.token} label={t.tokens.copy} />
-            <button type="button" className="primary" onClick={close}>
-              {t.tokens.done}
+            <button type="button" onClick={close}>
+              {t.limits.cancel}
+            </button>
+            <button
+              type="button"
+              className="primary"
+              disabled={rotate.isPending}
+              onClick={() => rotate.mutate()}
+            >
+              {t.tokens.rotate}
             </button>
           </div>
         </>
+      ) : (
+        <ShownOnce token={rotate.data.token} close={close} />
       )}
     </Dialog>
+  )
+}
+
+function ShownOnce({ token, close }: { token: string; close: () => void }) {
+  return (
+    <>
+      <p>{t.tokens.secret}</p>
+      <pre>{token}</pre>
+      <div className="actions">
+        <CopyButton text={token} label={t.tokens.copy} />
+        <button type="button" className="primary" onClick={close}>
+          {t.tokens.done}
+        </button>
+      </div>
+    </>
   )
 }

@@ -35,6 +35,16 @@ export function broadcastingTokens(tokens: Tokens, broadcast: () => Promise<void
       await broadcast()
       return facts
     },
+    async update(id, changes) {
+      const facts = await tokens.update(id, changes)
+      await broadcast()
+      return facts
+    },
+    async rotate(id) {
+      const made = await tokens.rotate(id)
+      await broadcast()
+      return made
+    },
     async remove(id) {
       const wasThere = await tokens.remove(id)
       await broadcast()

@@ -39,6 +39,12 @@ export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
     },
     'tokens.disable': async ({ id }) => row(await tokens.setDisabled(id, true)),
     'tokens.enable': async ({ id }) => row(await tokens.setDisabled(id, false)),
+    'tokens.update': async ({ id, label, expires_at: expiresAt }) =>
+      row(await tokens.update(id, { label, expiresAt })),
+    'tokens.rotate': async ({ id }) => {
+      const { info, token } = await tokens.rotate(id)
+      return { ...row(info), token: token.reveal() }
+    },
     'tokens.delete': async ({ id }) => {
       const removed = await tokens.remove(id)
       await rules.remove({ scope: 'token', token: id })

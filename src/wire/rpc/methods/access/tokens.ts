@@ -17,7 +17,8 @@ const token = z
   })
   .meta({
     id: 'Token',
-    description: 'The metadata of a token. The token itself is returned only once, when it is created.',
+    description:
+      'The metadata of a token. The token itself is returned only once, when it is created or rotated.',
   })
 
 const id = z.string().describe('As `tokens.list` returns it.')
@@ -47,6 +48,29 @@ export const tokensMethods = {
       params: { label: 'ci', rule: { usd_per_month: '10' } },
       result: { ...EXAMPLE, rule: { usd_per_month: '10' }, token: 'hb-example' },
     },
+  },
+  'tokens.update': {
+    summary: 'Changes the label or the end of a token; `limits.set` changes its limits',
+    params: z.strictObject({
+      id,
+      label: z.string().min(1).max(128).optional().describe('Absent means that it stays.'),
+      expires_at: moment
+        .nullable()
+        .optional()
+        .describe('Absent means that it stays; null means that the token never expires.'),
+    }),
+    result: token,
+    errors: ['not-found'],
+    role: 'admin',
+    example: { params: { id: 'tok-3kq9', label: 'build' }, result: { ...EXAMPLE, label: 'build' } },
+  },
+  'tokens.rotate': {
+    summary: 'Replaces the secret of a token, returns the new one only this once, and refuses the old one',
+    params: z.strictObject({ id }),
+    result: token.extend({ token: z.string().describe('Send it as `Authorization: Bearer`.') }),
+    errors: ['not-found'],
+    role: 'admin',
+    example: { params: { id: 'tok-3kq9' }, result: { ...EXAMPLE, token: 'hb-example' } },
   },
   'tokens.disable': {
     summary: 'Disables a token until it is enabled again',
