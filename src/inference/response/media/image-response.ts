@@ -36,5 +36,5 @@ function withTokenNames(response: ChatChunk): ChatChunk {
   const usage: unknown = response.usage
   if (!isObject(usage) || typeof usage['input_tokens'] !== 'number') return response
   const names = { prompt_tokens: usage['input_tokens'], completion_tokens: usage['output_tokens'] ?? 0 }
-  return { ...response, usage: { ...names, ...usage } as ChatChunk['usage'] }
+  return { ...response, usage: { ...names, ...usage } }
 }
