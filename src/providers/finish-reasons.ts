@@ -8,6 +8,7 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' |
  */
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map(
   Object.entries<FinishReason>({
+    stop: 'stop',
     length: 'length',
     max_tokens: 'length', // Anthropic, Gemini, Cohere
     max_output_tokens: 'length', // OpenAI's Responses
