@@ -71,7 +71,10 @@ class Resolver implements ChargeResolver {
       if (this.#isClosed) return
       if (await this.#resolve(id)) booked++
     }
-    if (booked > 0) log.info({ count: booked }, 'what mothers charge was booked as corrections')
+    if (booked === 0) return
+    // What a mother learns after a crash comes little by little.
+    this.#rounds = 0
+    log.info({ count: booked }, 'what mothers charge was booked as corrections')
   }
 
   async #resolve(id: string): Promise<boolean> {

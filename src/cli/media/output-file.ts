@@ -54,7 +54,7 @@ async function writeFile(path: string, pieces: AsyncIterable<Uint8Array>): Promi
 
 function checkFolder(path: string): void {
   try {
-    accessSync(dirname(path), constants.W_OK)
+    accessSync(`${dirname(path)}/`, constants.W_OK)
   } catch (cause) {
     throw writeError(path, cause)
   }

@@ -45,7 +45,7 @@ describe('hero_aibroker speak', () => {
   test.each([
     [['speak', '-o', 'a.mp3'], /there is no text/],
     [['speak', 'hello', '-o', 'a.txt'], /“txt” is no sound format; --format takes mp3, opus/],
-    [['speak', 'hello', '-o', '/nowhere/a.wav'], /can’t write \/nowhere\/a\.wav/],
+    [['speak', 'hello', '-o', '/dev/null/a.wav'], /can’t write \/dev\/null\/a\.wav/],
     [['speak', 'hello', '--speed', '9', '-o', 'a.mp3'], /a number from 0\.25 to 4/],
   ])('%j is refused with a clear message', async (argv, message) => {
     await using broker = await startInProcessDaemon()
@@ -85,8 +85,8 @@ describe('hero_aibroker transcribe', () => {
 
   test('a file that is not there exits with 5 and its name', async () => {
     await using broker = await startInProcessDaemon()
-    const run = await runInProcess(['transcribe', '/nowhere/a.wav'], broker)
-    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('/nowhere/a.wav') })
+    const run = await runInProcess(['transcribe', '/dev/null/a.wav'], broker)
+    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('/dev/null/a.wav') })
   })
 })
 
