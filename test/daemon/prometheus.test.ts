@@ -46,7 +46,7 @@ async function busyBroker() {
   await broker.post('/v1/chat/completions', { ...hello, stream: true })
   const models = ['groq/llama-3.3-70b-versatile', 'openai/gpt-4o-mini']
   await broker.post('/v1/chat/completions', { ...hello, model: models[0], models })
-  broker.rows()
+  await expect.poll(() => broker.rows().length).toBe(3)
   return {
     broker,
     async [Symbol.asyncDispose]() {
