@@ -4,9 +4,9 @@ import { readMessage, type ResponseFacts } from '../../dialects/anthropic/provid
 import { writeRequest } from '../../dialects/anthropic/provider/request-out.ts'
 import { spliceRequest } from '../../dialects/anthropic/provider/source-request.ts'
 import { MessageDecoder } from '../../dialects/anthropic/provider/response/stream-decoder.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
+import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
 import { EventReader } from './event-reader.ts'
 import type {
   DecodedResponse,
@@ -29,21 +29,11 @@ export const anthropic: ProviderProtocol = {
   ],
   encode(request, facts) {
     if (request.route !== 'chat') throw notServed(request, facts)
-    return isSameDialect(request) ? encodeSource(request, facts) : encodeChat(request, facts)
+    return isWrittenIn('anthropic', request) ? encodeSource(request, facts) : encodeChat(request, facts)
   },
   createStreamReader: (handler) =>
     new EventReader(handler, new MessageDecoder(responseFacts(handler.request, handler))),
   readResponse: (body, expected) => readResponse(body, expected),
-}
-
-function notServed({ route }: ProviderRequest, { definition }: EncodeFacts): BrokerError {
-  return new BrokerError('not-carried', `${definition.displayName} serves no ${route}`, {
-    details: { isUnsent: true },
-  })
-}
-
-function isSameDialect({ body }: ProviderRequest): boolean {
-  return body.source?.dialect === 'anthropic'
 }
 
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
@@ -77,27 +67,16 @@ function encodeChat(request: ProviderRequest, facts: EncodeFacts): EncodedReques
 }
 
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
-  return { seal: sealer(request, facts), keepsOriginal: isSameDialect(request) }
+  return { seal: sealer(request, facts), keepsOriginal: isWrittenIn('anthropic', request) }
 }
 
 function readResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
-  const { provider, request, contentType } = expected
-  const message = parseObject(body) as Readonly<Record<string, unknown>> | undefined
-  if (message === undefined)
-    return unusable(
-      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
-      provider,
-      body,
-    )
+  const { provider, request } = expected
+  const message = readObject(body, expected)
+  if (message instanceof BrokerError) return message
   if (message['type'] === 'error') return errorOfObject(provider, message['error'])
   if (!Array.isArray(message['content']))
     return unusable(`${provider} sent a response without content`, provider, body)
   const response = readMessage(message, responseFacts(request, expected))
   return { json: JSON.stringify(response), response }
-}
-
-function unusable(message: string, provider: string, body: string): BrokerError {
-  return new BrokerError('upstream-failed', message, {
-    details: { provider, status: 200, raw: body.slice(0, 500) },
-  })
 }

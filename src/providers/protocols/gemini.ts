@@ -10,9 +10,9 @@ import { readEmbeddings, writeEmbeddings } from '../../dialects/gemini/provider/
 import { ContentDecoder } from '../../dialects/gemini/provider/response/stream-decoder.ts'
 import { writeRequest } from '../../dialects/gemini/provider/request-out.ts'
 import { spliceRequest } from '../../dialects/gemini/provider/source-request.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
+import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
 import { EventReader } from './event-reader.ts'
 import type {
   DecodedResponse,
@@ -29,7 +29,7 @@ export const gemini: ProviderProtocol = {
   encode(request, facts) {
     if (request.route === 'embeddings') return encodeEmbeddings(request)
     if (request.route !== 'chat') throw notServed(request, facts)
-    const { text, dropped } = isSameDialect(request)
+    const { text, dropped } = isWrittenIn('gemini', request)
       ? encodeSource(request, facts)
       : encodeChat(request, facts)
     return { path: pathOf(request), body: text, leftOut: dropped }
@@ -37,16 +37,6 @@ export const gemini: ProviderProtocol = {
   createStreamReader: (handler) =>
     new EventReader(handler, new ContentDecoder(responseFacts(handler.request, handler))),
   readResponse: (body, expected) => readWhole(body, expected),
-}
-
-function notServed({ route }: ProviderRequest, { definition }: EncodeFacts): BrokerError {
-  return new BrokerError('not-carried', `${definition.displayName} serves no ${route}`, {
-    details: { isUnsent: true },
-  })
-}
-
-function isSameDialect({ body }: ProviderRequest): boolean {
-  return body.source?.dialect === 'gemini'
 }
 
 function pathOf({ modelId, stream }: ProviderRequest): string {
@@ -86,20 +76,15 @@ const SEED_LENGTH = 20
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
   return {
     seal: sealer(request, facts),
-    keepsOriginal: isSameDialect(request),
+    keepsOriginal: isWrittenIn('gemini', request),
     seed: randomLetters(SEED_LENGTH),
   }
 }
 
 function readWhole(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
-  const { provider, request, contentType } = expected
-  const response = parseObject(body) as Readonly<Record<string, unknown>> | undefined
-  if (response === undefined)
-    return unusable(
-      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
-      provider,
-      body,
-    )
+  const { provider, request } = expected
+  const response = readObject(body, expected)
+  if (response instanceof BrokerError) return response
   if (response['error'] !== undefined) return errorOfObject(provider, response['error'])
   if (request.route === 'embeddings') return readVectors(body, response, expected)
   const failure = failureIn(response)
@@ -119,10 +104,4 @@ function readVectors(
   const read = readEmbeddings(response, Array.isArray(input) ? input.length : 1)
   if (read === undefined) return unusable(`${provider} sent no vector for each text`, provider, body)
   return { json: JSON.stringify(read), response: read }
-}
-
-function unusable(message: string, provider: string, body: string): BrokerError {
-  return new BrokerError('upstream-failed', message, {
-    details: { provider, status: 200, raw: body.slice(0, 500) },
-  })
 }

@@ -4,9 +4,9 @@ import { writeRequest } from '../../dialects/responses/provider/request-out.ts'
 import { readResponse, type ResponseFacts } from '../../dialects/responses/provider/response/response-in.ts'
 import { ResponsesDecoder } from '../../dialects/responses/provider/response/stream-decoder.ts'
 import { spliceRequest } from '../../dialects/responses/provider/source-request.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
+import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
 import { EventReader } from './event-reader.ts'
 import type {
   DecodedResponse,
@@ -23,21 +23,11 @@ export const responses: ProviderProtocol = {
     key === undefined ? [] : ['authorization', `Bearer ${key.reveal()}`],
   encode(request, facts) {
     if (request.route !== 'chat') throw notServed(request, facts)
-    return isSameDialect(request) ? encodeSource(request, facts) : encodeChat(request, facts)
+    return isWrittenIn('responses', request) ? encodeSource(request, facts) : encodeChat(request, facts)
   },
   createStreamReader: (handler) =>
     new EventReader(handler, new ResponsesDecoder(responseFacts(handler.request, handler))),
   readResponse: (body, expected) => decodeResponse(body, expected),
-}
-
-function notServed({ route }: ProviderRequest, { definition }: EncodeFacts): BrokerError {
-  return new BrokerError('not-carried', `${definition.displayName} serves no ${route}`, {
-    details: { isUnsent: true },
-  })
-}
-
-function isSameDialect({ body }: ProviderRequest): boolean {
-  return body.source?.dialect === 'responses'
 }
 
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
@@ -58,27 +48,16 @@ function encodeChat(request: ProviderRequest, facts: EncodeFacts): EncodedReques
 }
 
 function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFacts {
-  return { seal: sealer(request, facts), keepsOriginal: isSameDialect(request) }
+  return { seal: sealer(request, facts), keepsOriginal: isWrittenIn('responses', request) }
 }
 
 function decodeResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
-  const { provider, request, contentType } = expected
-  const response = parseObject(body) as Readonly<Record<string, unknown>> | undefined
-  if (response === undefined)
-    return unusable(
-      `${provider} sent something that is not JSON (${contentType || 'no type'})`,
-      provider,
-      body,
-    )
+  const { provider, request } = expected
+  const response = readObject(body, expected)
+  if (response instanceof BrokerError) return response
   const { error, output } = response
   if (error !== undefined && error !== null) return errorOfObject(provider, error)
   if (!Array.isArray(output)) return unusable(`${provider} sent a response without output`, provider, body)
   const read = readResponse(response, responseFacts(request, expected))
   return { json: JSON.stringify(read), response: read }
-}
-
-function unusable(message: string, provider: string, body: string): BrokerError {
-  return new BrokerError('upstream-failed', message, {
-    details: { provider, status: 200, raw: body.slice(0, 500) },
-  })
 }

@@ -5,6 +5,7 @@ import { EventSplitter, EventTooLarge } from '../../../wire/sse.ts'
 import { errorOfObject } from '../../errors/upstream-errors.ts'
 import type { MediaExchange } from '../../provider.ts'
 import { BodyReader, type BodyConsumer } from '../../transport/body-reader.ts'
+import { unusable } from '../dialect-checks.ts'
 import { errorInside } from '../openai-chat/response-checks.ts'
 
 /** Gets the parts of a response; `onEnd` or `onError` is the last call. */
@@ -40,7 +41,7 @@ function wholeReader(parts: MediaReaderParts, isLabelledJson: boolean): BodyCons
     const parsed = parseObject(text)
     const failure = parsed === undefined ? undefined : errorInside(parsed)
     if (failure !== undefined) return parts.onError(errorOfObject(parts.provider, failure))
-    if (parsed === undefined && isLabelledJson) return parts.onError(unusable(parts, text))
+    if (parsed === undefined && isLabelledJson) return parts.onError(unusableMedia(parts, text))
     parts.onResponse(text, parsed ?? ({ text } as ChatChunk))
     return parts.onEnd()
   })
@@ -50,18 +51,12 @@ function wholeReader(parts: MediaReaderParts, isLabelledJson: boolean): BodyCons
 function refusingReader(parts: MediaReaderParts): BodyConsumer {
   return new BodyReader((text) => {
     const failure = errorInside(parseObject(text) ?? {})
-    parts.onError(failure === undefined ? unusable(parts, text) : errorOfObject(parts.provider, failure))
+    parts.onError(failure === undefined ? unusableMedia(parts, text) : errorOfObject(parts.provider, failure))
   })
 }
 
-function unusable({ provider, contentType }: MediaReaderParts, text: string): BrokerError {
-  return new BrokerError(
-    'upstream-failed',
-    `${provider} sent something unusable (${contentType || 'no type'})`,
-    {
-      details: { provider, status: 200, raw: text.slice(0, 500) },
-    },
-  )
+function unusableMedia({ provider, contentType }: MediaReaderParts, text: string): BrokerError {
+  return unusable(`${provider} sent something unusable (${contentType || 'no type'})`, provider, text)
 }
 
 class SoundReader implements BodyConsumer {
@@ -80,7 +75,7 @@ class SoundReader implements BodyConsumer {
 
   end(): void {
     if (this.#hasBytes) this.#parts.onEnd()
-    else this.#parts.onError(unusable(this.#parts, ''))
+    else this.#parts.onError(unusableMedia(this.#parts, ''))
   }
 }
 

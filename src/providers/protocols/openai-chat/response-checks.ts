@@ -4,6 +4,7 @@ import { parseObject } from '../../../wire/openai/parse-object.ts'
 import { errorOfObject, errorWords } from '../../errors/upstream-errors.ts'
 import { finishReasonOf, isFinishReason } from '../../finish-reasons.ts'
 import type { ProviderRequest } from '../../provider.ts'
+import { unusable } from '../dialect-checks.ts'
 
 /** OpenAI's maximum of `n`. */
 const MAX_CHOICES = 128
@@ -33,7 +34,7 @@ export function parseResponse(
   if (error !== undefined) return errorOfObject(provider, error)
   const items = list === undefined ? undefined : response[list]
   if (!Array.isArray(items) || items.length === 0)
-    return invalid(`${provider} sent a response without ${list}`, provider, body)
+    return unusable(`${provider} sent a response without ${list}`, provider, body)
   return list === 'choices' && items.length > maxChoices(choices) ? tooManyChoices(provider) : response
 }
 
@@ -41,17 +42,11 @@ export function parseResponse(
 function notJson(body: string, contentType: string, provider: string): BrokerError {
   const words = errorWords(body)
   const quoted = words === undefined ? '' : `: ${words}`
-  return invalid(
+  return unusable(
     `${provider} sent something that is not JSON (${contentType || 'no type'})${quoted}`,
     provider,
     body,
   )
-}
-
-function invalid(message: string, provider: string, body: string): BrokerError {
-  return new BrokerError('upstream-failed', message, {
-    details: { provider, status: 200, raw: body.slice(0, 500) },
-  })
 }
 
 /** The error inside a chunk or a response with status 200; providers put it in different places. */
