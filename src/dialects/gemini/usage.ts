@@ -1,5 +1,6 @@
 import { isObject } from '../../wire/json/json-body.ts'
 import type { Fields } from '../chat-vocabulary.ts'
+import { countIn, objectIn } from '../read-fields.ts'
 
 /** Usage in Google's arithmetic: thoughts are not in `candidatesTokenCount`; cached tokens are in the prompt, as at OpenAI. */
 export function usageOut(usage: Fields): Fields {
@@ -43,12 +44,4 @@ function modalityIn(details: unknown, modality: string): number {
     const isOfIt = isObject(one) && one['modality'] === modality
     return isOfIt ? sum + countIn(one['tokenCount']) : sum
   }, 0)
-}
-
-function objectIn(value: unknown): Fields {
-  return isObject(value) ? value : {}
-}
-
-function countIn(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? value : 0
 }

@@ -6,6 +6,7 @@ import { inputOf } from '../../tool-input.ts'
 import { ANTHROPIC_FORMAT } from '../thinking-format.ts'
 import { stopOf } from './stop-reason.ts'
 import { usageOut } from './usage-out.ts'
+import { objectIn } from '../../read-fields.ts'
 
 /** The id of a message, made of the id of the request. */
 export function messageId(id: string): string {
@@ -33,10 +34,6 @@ export function messageOut(response: Fields, { id, model }: EncoderFacts): Field
         : usageOut(objectIn(response['usage'])),
     ...(response['x_aibroker'] === undefined ? {} : { x_aibroker: response['x_aibroker'] }),
   }
-}
-
-function objectIn(value: unknown): Fields {
-  return isObject(value) ? value : {}
 }
 
 /** The blocks of an assistant's message. Empty texts are left out: Anthropic refuses them when they come back. */

@@ -1,5 +1,5 @@
-import { isObject } from '../../../wire/json/json-body.ts'
 import type { Fields } from '../../chat-vocabulary.ts'
+import { countIn, objectIn } from '../../read-fields.ts'
 
 /**
  * Usage in Anthropic's arithmetic: tokens read from a cache and written to one are not in `input_tokens`. Fields that the
@@ -24,12 +24,4 @@ export function usageOut(usage: Fields): Fields {
     server_tool_use: null,
     service_tier: null,
   }
-}
-
-function objectIn(value: unknown): Fields {
-  return isObject(value) ? value : {}
-}
-
-function countIn(value: unknown): number {
-  return typeof value === 'number' ? value : 0
 }

@@ -1,5 +1,5 @@
-import { isObject } from '../../../wire/json/json-body.ts'
 import type { Fields } from '../../chat-vocabulary.ts'
+import { countIn, objectIn } from '../../read-fields.ts'
 
 /**
  * Usage in the words of the Responses API; the arithmetic is that of chats. The cost is OpenRouter's addition.
@@ -26,12 +26,4 @@ export function usageOut(usage: Fields): Fields {
     ...(is_byok === undefined ? {} : { is_byok }),
     ...(cost_details === undefined ? {} : { cost_details }),
   }
-}
-
-function objectIn(value: unknown): Fields {
-  return isObject(value) ? value : {}
-}
-
-function countIn(value: unknown): number {
-  return typeof value === 'number' ? value : 0
 }

@@ -1,5 +1,6 @@
 import { isObject } from '../../../../wire/json/json-body.ts'
 import type { Fields } from '../../../chat-vocabulary.ts'
+import { countIn } from '../../../read-fields.ts'
 
 /**
  * Anthropic's usage in OpenAI's arithmetic: cached tokens are inside the prompt. Compactions are billed and are not in the
@@ -36,8 +37,4 @@ function hourlyIn(creation: unknown): number {
 
 function sumOf(all: readonly Fields[], name: string): number {
   return all.reduce((sum, one) => sum + countIn(one[name]), 0)
-}
-
-function countIn(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? value : 0
 }

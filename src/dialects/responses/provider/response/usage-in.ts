@@ -1,5 +1,6 @@
 import { isObject } from '../../../../wire/json/json-body.ts'
 import type { Fields } from '../../../chat-vocabulary.ts'
+import { countIn, objectIn } from '../../../read-fields.ts'
 
 /** Usage in the words of chat completions, which have the same arithmetic. */
 export function usageIn(usage: unknown): Fields | undefined {
@@ -18,12 +19,4 @@ export function usageIn(usage: unknown): Fields | undefined {
     },
     completion_tokens_details: { reasoning_tokens: countIn(output['reasoning_tokens']) },
   }
-}
-
-function objectIn(value: unknown): Fields {
-  return isObject(value) ? value : {}
-}
-
-function countIn(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? value : 0
 }
