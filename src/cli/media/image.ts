@@ -62,7 +62,7 @@ async function makeImages(
     path: numbered(path, index),
     bytes: Buffer.from(b64_json, 'base64'),
   }))
-  for (const file of files) await writeOutput(terminal, file.path, one(file.bytes))
+  for (const file of files) await writeOutput(terminal, file.path, [file.bytes])
   if (path === STANDARD_OUTPUT) return
   if (json) return printJson(terminal, { files: files.map((file) => file.path), ...rest })
   for (const file of files) {
@@ -77,10 +77,6 @@ function numbered(path: string, index: number): string {
   if (index === 0) return path
   const extension = extname(path)
   return `${path.slice(0, path.length - extension.length)}-${index + 1}${extension}`
-}
-
-async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 function parseCount(text: string): number {

@@ -27,7 +27,7 @@ export function outputFor(terminal: Terminal, path: string | undefined, example:
 export async function writeOutput(
   { output }: Terminal,
   path: string,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<number> {
   let bytes = 0
   const counted = async function* (): AsyncGenerator<Uint8Array> {

@@ -64,13 +64,7 @@ async function transcribe(cli: Cli, path: string, options: Globals & TranscribeO
 async function write({ terminal }: Cli, { output }: TranscribeOptions, text: string): Promise<void> {
   const isShown = output === STANDARD_OUTPUT && terminal.output.isTTY
   const bytes = new TextEncoder().encode(isShown ? withoutControls(text) : text)
-  await writeOutput(
-    terminal,
-    output,
-    (async function* () {
-      yield bytes
-    })(),
-  )
+  await writeOutput(terminal, output, [bytes])
 }
 
 async function readSound(path: string): Promise<Uint8Array> {
