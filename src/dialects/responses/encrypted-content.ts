@@ -4,7 +4,7 @@ import { OPENAI_FORMAT } from './openai-format.ts'
 /** `format:kind:blob` of what was not made by OpenAI. */
 const NAMED = /^([\w.-]{1,40}):(signature|data):/
 
-/** What is opaque in a thought, as `encrypted_content`: clients send it back as it is, whoever made it. */
+/** What is opaque in a thought, as `encrypted_content`: clients send it back as it is, whatever its maker. */
 export function encryptedContentOf({ data, signature, format }: Fields): string | undefined {
   const kind = typeof data === 'string' && data !== '' ? 'data' : 'signature'
   const blob = kind === 'data' ? data : signature

@@ -122,7 +122,7 @@ test('an agent that is not installed is named, with how to install it', async ()
   expect(await broker.rpc('tokens.list')).toEqual([])
 })
 
-test('the port on loopback lets nobody pass without the token of the run', async () => {
+test('the port on loopback refuses requests without the token of the run', async () => {
   await using bridge = await openBridge(broker.sockets.rest, 'secret')
   for (const headers of [{}, { authorization: 'Bearer wrong' }, { 'x-api-key': 'secre' }])
     expect((await fetch(`${bridge.url}/v1/models`, { headers })).status).toBe(401)

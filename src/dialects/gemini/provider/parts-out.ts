@@ -40,7 +40,7 @@ function partOf(part: Fields, carried: CarriedFields): Fields | undefined {
 
 const DATA_URL = /^data:([^;,]*)(;[^,]*)?;base64,/
 
-/** The bytes of a data URL. What is at any other address nobody fetches: neither the broker nor, for most addresses, Google. */
+/** The bytes of a data URL. What is at any other address is fetched neither by the broker nor, for most addresses, by Google. */
 function mediaPart(url: string, name: string, carried: CarriedFields): Fields | undefined {
   const found = DATA_URL.exec(url)
   if (found !== null) return { inlineData: { mimeType: found[1], data: url.slice(found[0].length) } }
