@@ -1,37 +1,16 @@
 import { expect, test } from 'vitest'
-import type { BrokerError } from '../../src/base/errors.ts'
 import { ContentEncoder } from '../../src/dialects/gemini/client/response/response-encoder.ts'
 import { ContentDecoder } from '../../src/dialects/gemini/provider/response/stream-decoder.ts'
-import { EventReader } from '../../src/providers/protocols/event-reader.ts'
-import type { StreamHandler } from '../../src/providers/protocols/protocol.ts'
-import type { ChatChunk } from '../../src/wire/openai/chat.ts'
+import { type ReadStream, callPiece, readStream } from './stream-support.ts'
 
 const url = '/v1beta/models/m:streamGenerateContent?alt=sse'
 const facts = { id: 'gen-1', model: 'm', stream: true, created: 1, url }
 
-interface Read {
-  readonly chunks: ChatChunk[]
-  ended: boolean
-  error: BrokerError | undefined
-}
-
-function read(pieces: readonly Uint8Array[]): Read {
-  const result: Read = { chunks: [], ended: false, error: undefined }
-  const handler = {
-    provider: 'Scripted',
-    choices: 1,
-    onChunk: (_json: string, chunk: ChatChunk) => void result.chunks.push(chunk),
-    onFinished: () => undefined,
-    onResumed: () => undefined,
-    onEnd: () => void (result.ended = true),
-    onError: (error: BrokerError) => void (result.error = error),
-  } as unknown as StreamHandler
-  const facts = { seal: (blob: string) => `sealed ${blob}`, keepsOriginal: false, seed: 's' }
-  const reader = new EventReader(handler, new ContentDecoder(facts))
-  for (const piece of pieces) reader.data(piece)
-  reader.end()
-  return result
-}
+const read = (pieces: readonly Uint8Array[]): ReadStream =>
+  readStream(
+    new ContentDecoder({ seal: (blob) => `sealed ${blob}`, keepsOriginal: false, seed: 's' }),
+    pieces,
+  )
 
 const event = (data: object): string => `data: ${JSON.stringify({ responseId: 'r', ...data })}\r\n\r\n`
 const candidate = (parts: readonly object[], more: object = {}): object => ({
@@ -129,16 +108,13 @@ function written(chunks: readonly object[], more: object = {}): readonly Record<
 const chunk = (delta: object, finish_reason: string | null = null): object => ({
   choices: [{ index: 0, delta, finish_reason }],
 })
-const call = (index: number, text: string, id?: string): object => ({
-  tool_calls: [{ index, ...(id && { id }), function: { ...(id && { name: `f${index}` }), arguments: text } }],
-})
 
 test('pieces of parallel calls in turns are written whole and in order, with the reason in the last event', () => {
   const events = written([
-    chunk(call(0, '{"a"', 'one')),
-    chunk(call(1, '{"b":', 'two')),
-    chunk(call(0, ':1}')),
-    chunk(call(1, '2}')),
+    chunk(callPiece(0, '{"a"', 'one')),
+    chunk(callPiece(1, '{"b":', 'two')),
+    chunk(callPiece(0, ':1}')),
+    chunk(callPiece(1, '2}')),
     chunk({}, 'tool_calls'),
     { choices: [], usage: { prompt_tokens: 5, completion_tokens: 7 } },
   ])
@@ -165,7 +141,7 @@ test('pieces of parallel calls in turns are written whole and in order, with the
 })
 
 test('arguments that are a string of JSON are written as an object, once', () => {
-  const [event] = written([chunk(call(0, '{"a":"{\\"b\\":1}"}', 'one')), chunk({}, 'stop')])
+  const [event] = written([chunk(callPiece(0, '{"a":"{\\"b\\":1}"}', 'one')), chunk({}, 'stop')])
   expect(JSON.stringify(event)).toContain(JSON.stringify({ args: { a: '{"b":1}' } }).slice(1, -1))
 })
 
@@ -176,7 +152,7 @@ test('another vendor’s signed thoughts travel in the signature of the call tha
       chunk({ reasoning: 'h', reasoning_details: [{ ...detail, text: 'h' }] }),
       chunk({ reasoning: 'm', reasoning_details: [{ ...detail, text: 'm' }] }),
       chunk({ reasoning_details: [{ ...detail, signature: 'aib1.x' }] }),
-      chunk(call(0, '{}', 'one')),
+      chunk(callPiece(0, '{}', 'one')),
       chunk({}, 'tool_calls'),
     ],
     { request: { value: {} } },

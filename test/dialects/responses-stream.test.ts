@@ -1,70 +1,26 @@
 import { expect, test } from 'vitest'
-import type { BrokerError } from '../../src/base/errors.ts'
 import { ResponsesEncoder } from '../../src/dialects/responses/client/response-encoder.ts'
 import { ResponsesDecoder } from '../../src/dialects/responses/provider/response/stream-decoder.ts'
-import { EventReader } from '../../src/providers/protocols/event-reader.ts'
-import type { StreamHandler } from '../../src/providers/protocols/protocol.ts'
-import type { ChatChunk } from '../../src/wire/openai/chat.ts'
+import { type ReadStream, callPiece, encodeStream, readStream } from './stream-support.ts'
 
 const facts = { id: 'gen-1', model: 'm', stream: true, created: 1 }
 
-interface Read {
-  readonly chunks: ChatChunk[]
-  ended: boolean
-  error: BrokerError | undefined
-}
+const read = (pieces: readonly Uint8Array[]): ReadStream =>
+  readStream(new ResponsesDecoder({ seal: (blob) => `sealed ${blob}`, keepsOriginal: false }), pieces)
 
-function read(pieces: readonly Uint8Array[]): Read {
-  const result: Read = { chunks: [], ended: false, error: undefined }
-  const handler = {
-    provider: 'Scripted',
-    choices: 1,
-    onChunk: (_json: string, chunk: ChatChunk) => void result.chunks.push(chunk),
-    onFinished: () => undefined,
-    onResumed: () => undefined,
-    onEnd: () => void (result.ended = true),
-    onError: (error: BrokerError) => void (result.error = error),
-  } as unknown as StreamHandler
-  const decoder = new ResponsesDecoder({ seal: (blob) => `sealed ${blob}`, keepsOriginal: false })
-  const reader = new EventReader(handler, decoder)
-  for (const piece of pieces) reader.data(piece)
-  reader.end()
-  return result
-}
+const encoded = (deltas: readonly object[], ending: object): string =>
+  encodeStream(new ResponsesEncoder(facts), deltas, ending)
 
-/** What the encoder writes for these deltas is what the decoder reads: each is the oracle of the other. */
-function encoded(deltas: readonly object[], ending: object): string {
-  const encoder = new ResponsesEncoder(facts)
-  const chunk = (choice: object): string =>
-    encoder.chunk(JSON.stringify({ choices: [{ index: 0, ...choice }] }))
-  const usage = { prompt_tokens: 50, completion_tokens: 7, prompt_tokens_details: { cached_tokens: 20 } }
-  return [
-    ...deltas.map((delta) => chunk({ delta, finish_reason: null })),
-    chunk({ delta: {}, ...ending }),
-    encoder.chunk(JSON.stringify({ choices: [], usage })),
-    encoder.end(),
-  ].join('')
-}
-
-const call = (index: number, text: string, id?: string): object => ({
-  tool_calls: [
-    {
-      index,
-      ...(id === undefined ? {} : { id }),
-      function: { ...(id && { name: `f${index}` }), arguments: text },
-    },
-  ],
-})
 const STREAM = encoded(
   [
     { reasoning: 'hm', reasoning_details: [{ type: 'reasoning.summary', summary: 'hm', index: 0 }] },
     { reasoning_details: [{ type: 'reasoning.encrypted', data: 'blob', index: 0 }] },
     { content: 'zü' },
     { content: 'rich' },
-    call(0, '{"a"', 'one'),
-    call(1, '{"b":', 'two'),
-    call(0, ':1}'),
-    call(1, '2}'),
+    callPiece(0, '{"a"', 'one'),
+    callPiece(1, '{"b":', 'two'),
+    callPiece(0, ':1}'),
+    callPiece(1, '2}'),
     { content: 'after' },
   ],
   { finish_reason: 'tool_calls' },
