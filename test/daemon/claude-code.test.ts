@@ -3,39 +3,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hasClaudeCode, runClaudeCode } from '../support/claude-code.ts'
 import { openaiAt } from '../support/providers-env.ts'
-import {
-  chatChunk,
-  done,
-  finishChunk,
-  scriptedUpstream,
-  sse,
-  usageChunk,
-  type ReceivedRequest,
-  type Step,
-} from '../support/scripted-upstream.ts'
+import { scriptedUpstream } from '../support/scripted-upstream.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { toolCallingModel } from '../support/tool-calling-model.ts'
 
-const USAGE = { prompt_tokens: 9000, completion_tokens: 20, total_tokens: 9020 }
-
-/** A model that writes a file, and says so once it has the result. */
-function writesFile(path: string): (request: ReceivedRequest) => readonly Step[] {
-  return ({ body }) => {
-    const { messages, tools = [] } = body as {
-      messages: readonly { role: string }[]
-      tools?: readonly { function: { name: string } }[]
-    }
-    const mayWrite = tools.some(({ function: { name } }) => name === 'Write')
-    const isDone = messages.some(({ role }) => role === 'tool')
-    if (isDone || !mayWrite)
-      return [sse(chatChunk('The file is '), chatChunk('written.'), finishChunk(), usageChunk(USAGE), done)]
-    const text = JSON.stringify({ file_path: path, content: 'written by a model of another vendor\n' })
-    const call = { index: 0, id: 'call_1', function: { name: 'Write', arguments: text } }
-    const delta = { tool_calls: [call] }
-    const chunk = { ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] }
-    return [sse(chunk, finishChunk('tool_calls'), usageChunk(USAGE), done)]
-  }
-}
+/** A model that writes the file. */
+const writesFile = (path: string) =>
+  toolCallingModel({ Write: { file_path: path, content: 'written by a model of another vendor\n' } })
 
 const IS_INSTALLED = hasClaudeCode()
 if (!IS_INSTALLED) console.log('skipped: Claude Code is not installed; CLAUDE_CODE_PATH names its program')

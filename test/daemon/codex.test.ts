@@ -3,46 +3,17 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hasCodex, runCodex } from '../support/codex.ts'
 import { openaiAt } from '../support/providers-env.ts'
-import {
-  chatChunk,
-  done,
-  finishChunk,
-  scriptedUpstream,
-  sse,
-  usageChunk,
-  type ReceivedRequest,
-  type Step,
-} from '../support/scripted-upstream.ts'
+import { scriptedUpstream } from '../support/scripted-upstream.ts'
 import { portTo } from '../support/port-to-socket.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { toolCallingModel } from '../support/tool-calling-model.ts'
 
-const USAGE = { prompt_tokens: 9000, completion_tokens: 20, total_tokens: 9020 }
-
-interface ChatBody {
-  readonly messages: readonly { readonly role: string }[]
-  readonly tools?: readonly { readonly function: { readonly name: string } }[]
-}
-
-/** A model that writes a file with the tool that it is offered, and says so once it has the result. */
-function writesFile(path: string): (request: ReceivedRequest) => readonly Step[] {
+/** A model that writes the file with the tool that it is offered. */
+function writesFile(path: string) {
   const command = `printf 'written by a model of another vendor' > ${path}`
   const script = `const result = await tools.exec_command({cmd: ${JSON.stringify(command)}}); text(result.output)`
-  const calls: Readonly<Record<string, object>> = {
-    exec_command: { cmd: command },
-    exec: { input: script },
-  }
-  return ({ body }) => {
-    const { messages, tools = [] } = body as ChatBody
-    const offered = tools.map(({ function: { name } }) => name).find((name) => name in calls)
-    const isDone = messages.some(({ role }) => role === 'tool')
-    if (isDone || offered === undefined)
-      return [sse(chatChunk('The file is '), chatChunk('written.'), finishChunk(), usageChunk(USAGE), done)]
-    const called = { name: offered, arguments: JSON.stringify(calls[offered]) }
-    const delta = { tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: called }] }
-    const chunk = { ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] }
-    return [sse(chunk, finishChunk('tool_calls'), usageChunk(USAGE), done)]
-  }
+  return toolCallingModel({ exec_command: { cmd: command }, exec: { input: script } })
 }
 
 const IS_INSTALLED = hasCodex()
