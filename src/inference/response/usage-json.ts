@@ -28,7 +28,7 @@ export function usageJsonText(usage: Usage, parts: CostParts | undefined, report
     `{"prompt_tokens":${prompt},"completion_tokens":${completion},"total_tokens":${prompt + completion},${cost}"is_byok":false,` +
     `"prompt_tokens_details":{"cached_tokens":${cachedPrompt},"cache_write_tokens":${cacheWrite},"audio_tokens":${audioPrompt},` +
     `"video_tokens":0${extraMembers(promptFields, PROMPT_DETAILS)}},` +
-    `"completion_tokens_details":{"image_tokens":${JSON.stringify(completionFields['image_tokens'] ?? 0)},` +
+    `"completion_tokens_details":{"image_tokens":${valueText(completionFields['image_tokens'])},` +
     `"reasoning_tokens":${reasoning},"audio_tokens":${audioCompletion}${extraMembers(completionFields, COMPLETION_DETAILS)}}` +
     `${extraMembers(fields, KNOWN)}}`
   )
@@ -57,6 +57,10 @@ function costText({ whole, prompt, completion }: CostParts): string {
     `"cost":${cost},"cost_details":{"upstream_inference_cost":${cost},` +
     `"upstream_inference_prompt_cost":${usdNumber(prompt)},"upstream_inference_completions_cost":${usdNumber(completion)}}`
   )
+}
+
+function valueText(value: unknown): string {
+  return value === undefined || value === null ? '0' : JSON.stringify(value)
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { ZERO_USAGE, type Usage } from '../../ledger/types.ts'
+import type { Usage } from '../../ledger/types.ts'
 import type { UsageShape } from '../../providers/usage-shape.ts'
 import type { WireUsage } from '../../wire/openai/usage.ts'
 
@@ -32,7 +32,8 @@ export function readReportedUsage(wire: WireUsage, shape?: UsageShape): Reported
   const counts = countsOf(wire)
   const { prompt, completion, total } = counts
   if (prompt === 0 && completion === 0 && total !== undefined) return { usage: undefined, total, searches }
-  return { ...checked(counts, shape ?? NO_SHAPE, hasCacheBeside(wire)), searches }
+  const { usage, doubt } = checked(counts, shape ?? NO_SHAPE, hasCacheBeside(wire))
+  return { usage, doubt, searches }
 }
 
 const NO_SHAPE: UsageShape = {}
@@ -151,7 +152,6 @@ function addsUp({ prompt, completion }: Usage, total: number | undefined): boole
 function usageIn(counts: Counts, { isReasoningBeside, isCacheBeside }: Layout): Usage {
   const { prompt, completion, reasoning, cached, written } = counts
   return {
-    ...ZERO_USAGE,
     prompt: prompt + (isCacheBeside ? cached + written : 0),
     completion: completion + (isReasoningBeside ? reasoning : 0),
     cachedPrompt: cached,
@@ -208,16 +208,17 @@ function problemOf({ prompt, completion, total, reasoning, cached, written }: Co
   return `the provider’s usage does not add up: ${prompt} prompt and ${completion} completion tokens${named}${sum}`
 }
 
-function firstPositive(...counts: readonly (number | null | undefined)[]): number | undefined {
-  return counts.find((each) => typeof each === 'number' && each > 0) ?? counts.find(isNumber) ?? undefined
+type Count = number | null | undefined
+
+/** The first that is positive, otherwise the first that is there. */
+function firstPositive(first: Count, second: Count): number | undefined {
+  if (typeof first === 'number' && first > 0) return first
+  if (typeof second === 'number' && second > 0) return second
+  return first ?? second ?? undefined
 }
 
-function isNumber(count: number | null | undefined): count is number {
-  return typeof count === 'number'
-}
-
-function maxOf(...counts: readonly (number | null | undefined)[]): number {
+function maxOf(...counts: readonly Count[]): number {
   let max = 0
-  for (const each of counts) if (isNumber(each) && each > max) max = each
+  for (const each of counts) if (typeof each === 'number' && each > max) max = each
   return max
 }

@@ -49,6 +49,7 @@ export class UsageMeter {
   readonly #shape: UsageShape | undefined
   #reported: Usage | undefined
   #doubt: UsageDoubt | undefined
+  #lastReading: UsageReading | undefined
   /** Tokens of prompt and response together, when that is all that was reported. */
   #total: number | undefined
   #searches = 0
@@ -231,7 +232,14 @@ export class UsageMeter {
     return { usage: this.#estimate(), countSource: 'bounded', low: undefined, high: undefined }
   }
 
+  /** The same object for the same counts, since several places of a response read them. */
   #reading(usage: Usage): UsageReading {
+    if (this.#lastReading?.usage === usage) return this.#lastReading
+    this.#lastReading = this.#newReading(usage)
+    return this.#lastReading
+  }
+
+  #newReading(usage: Usage): UsageReading {
     const searches = this.#searches === 0 ? undefined : this.#searches
     if (this.#doubt === undefined)
       return { usage, countSource: 'reported', low: undefined, high: undefined, searches }

@@ -1,7 +1,7 @@
 import type { Row, SqlValue, Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 import { count, maybeText } from './row-readers.ts'
-import { chainedHash, ChainHeads, NO_HASH } from './hash-chain.ts'
+import { ChainHeads, NO_HASH, RowHasher } from './hash-chain.ts'
 import { entryFrom, ROW_COLUMNS, rowValues, type Adjustment, type EntrySettlement } from './entry-row.ts'
 import type { NeedsReview, Entry, LedgerRequest, CountWithLatest, UsageFilter } from '../types.ts'
 
@@ -49,6 +49,7 @@ export class EntriesTable {
   readonly #rolledHash: Statement
   readonly #unpriced: Statement
   readonly #disputed: Statement
+  readonly #hasher = new RowHasher()
   /** The last hash of each payer, in memory. */
   readonly heads = new ChainHeads()
 
@@ -90,7 +91,7 @@ export class EntriesTable {
       // After a rollback the heads in memory may belong to rows that do not exist.
       const before = hasRun ? this.#storedHead(caller) : this.heads.of(caller)
       hasRun = true
-      const hash = chainedHash(before, row)
+      const hash = this.#hasher.hash(before, row)
       row[ROW_COLUMNS.length] = hash
       // `get` although no row is returned: `run` would build an object with the changes, for 0.3 µs.
       if (isUsual(row)) this.#insertUsual.get(...varyingOf(row))

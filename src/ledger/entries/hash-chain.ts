@@ -18,20 +18,37 @@ export const NO_HASH = ''
  * @param values the values of `ROW_COLUMNS`, in their order; further values are ignored.
  */
 export function chainedHash(before: string, values: readonly SqlValue[]): string {
-  // Appends to a text instead of joining a list, which saves 0.3 of 2.7 µs.
-  let text = before
-  for (let at = 0; at < FIRST_LATER_COLUMN; at++) {
-    const value = values[at] ?? null
-    text += value === null ? ',' : `,${cell(value)}`
-  }
-  for (let at = FIRST_LATER_COLUMN; at < ROW_COLUMNS.length; at++) {
-    const value = values[at] ?? null
-    if (value !== null) text += `,${ROW_COLUMNS[at]}=${cell(value)}`
-  }
-  return hash('sha256', text, 'base64')
+  return new RowHasher().hash(before, values)
 }
 
-function cell(value: Exclude<SqlValue, null>): string {
+/** Computes `chainedHash` for many rows. Most columns have the value that they had in the row before, and then keep its text. */
+export class RowHasher {
+  readonly #values: (SqlValue | undefined)[] = ROW_COLUMNS.map(() => undefined)
+  readonly #texts: string[] = ROW_COLUMNS.map(() => '')
+
+  hash(before: string, values: readonly SqlValue[]): string {
+    // Appends to a text instead of joining a list, which saves 0.3 of 2.7 µs.
+    let text = before
+    for (let at = 0; at < ROW_COLUMNS.length; at++) {
+      const value = values[at] ?? null
+      if (value !== this.#values[at]) this.#renew(at, value)
+      text += this.#texts[at] ?? ''
+    }
+    return hash('sha256', text, 'base64')
+  }
+
+  #renew(at: number, value: SqlValue): void {
+    this.#values[at] = value
+    this.#texts[at] = at < FIRST_LATER_COLUMN ? `,${cell(value)}` : laterCell(at, value)
+  }
+}
+
+function laterCell(at: number, value: SqlValue): string {
+  return value === null ? '' : `,${ROW_COLUMNS[at]}=${cell(value)}`
+}
+
+function cell(value: SqlValue): string {
+  if (value === null) return ''
   return typeof value === 'string' ? jsonText(value) : String(value)
 }
 

@@ -68,8 +68,9 @@ export class ResponseTimeouts implements Timed {
 
   /** The first token of a stream, the first byte of a plain response. Returns the milliseconds since the request was sent. */
   onFirstByte(): number {
-    if (this.#phase !== 'end') this.#enter('next-bytes')
-    return this.#parts.clock.monotonic() - this.#sentAt
+    if (this.#phase === 'end') return this.#parts.clock.monotonic() - this.#sentAt
+    this.#enter('next-bytes')
+    return this.#since - this.#sentAt
   }
 
   /** Without an alternative, heartbeats and chunks without text are signs of life before the first token, too. */

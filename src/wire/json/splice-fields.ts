@@ -1,4 +1,4 @@
-import { skipSpace, type FieldSpan, type JsonText } from './json-fields.ts'
+import { skipSpace, type JsonText } from './json-fields.ts'
 
 const COMMA = 0x2c
 
@@ -6,69 +6,57 @@ const COMMA = 0x2c
 export type FieldChanges = ReadonlyMap<string, string | undefined>
 
 /**
- * Replaces, adds and removes top-level fields of a JSON text; all other bytes stay unchanged. The result is built in one pass:
- * every intermediate result would be another copy of the text.
+ * Replaces, adds and removes top-level fields of a JSON text; all other bytes stay unchanged, but for the space around what is
+ * removed. The result is built in one pass: every intermediate result would be another copy of the text.
  */
 export function spliceFields(json: JsonText, changes: FieldChanges): string {
-  const edits: Edit[] = []
-  let added = ''
-  let removed = 0
-  for (const [name, value] of changes) {
-    const span = json.fields.get(name)
-    if (span === undefined) {
-      if (value !== undefined) added += `${added === '' ? '' : ','}${JSON.stringify(name)}:${value}`
-    } else if (value === undefined) removed++
-    else edits.push({ from: span.valueFrom, to: span.valueTo, text: value })
-  }
-  if (removed > 0) edits.push(...removals(json, changes))
-  if (added !== '') edits.unshift(addition(json, added, json.fields.size > removed))
-  if (edits.length > 1) edits.sort((a, b) => a.from - b.from)
-  return applyEdits(json.text, edits)
-}
-
-interface Edit {
-  readonly from: number
-  readonly to: number
-  readonly text: string
-}
-
-function addition({ text }: JsonText, added: string, othersFollow: boolean): Edit {
-  const open = text.indexOf('{') + 1
-  return { from: open, to: open, text: othersFollow ? `${added},` : added }
-}
-
-/** A field is removed with the comma after it; fields at the end are removed with the comma before them. */
-function removals({ text, fields }: JsonText, changes: FieldChanges): Edit[] {
-  const edits: Edit[] = []
+  const { text, fields } = json
+  const added = additions(json, changes)
+  /** Everything before this position is in `out` or left out. */
+  let read = added === '' ? 0 : text.indexOf('{') + 1
+  let out = text.slice(0, read) + added
+  /** Where the last field ends that stays, and where the fields that go since then begin and end. */
   let keptTo: number | undefined
-  let going: FieldSpan[] = []
-  for (const [name, span] of fields) {
-    if (changes.has(name) && changes.get(name) === undefined) going.push(span)
-    else {
-      for (const { keyFrom, valueTo } of going)
-        edits.push({ from: keyFrom, to: afterComma(text, valueTo), text: '' })
-      going = []
-      keptTo = span.valueTo
+  let goesFrom: number | undefined
+  let goesTo = 0
+  for (const [name, { keyFrom, valueFrom, valueTo }] of fields) {
+    const isChanged = changes.has(name)
+    const value = isChanged ? changes.get(name) : undefined
+    if (isChanged && value === undefined) {
+      goesFrom ??= keyFrom
+      goesTo = valueTo
+      continue
     }
+    if (goesFrom !== undefined) {
+      // Fields that go take the comma after them along.
+      out += text.slice(read, goesFrom)
+      read = afterComma(text, goesTo)
+      goesFrom = undefined
+    }
+    if (value !== undefined) {
+      out += text.slice(read, valueFrom) + value
+      read = valueTo
+    }
+    keptTo = valueTo
   }
-  const [first, last] = [going[0], going.at(-1)]
-  if (first !== undefined && last !== undefined)
-    edits.push({ from: keptTo ?? first.keyFrom, to: last.valueTo, text: '' })
-  return edits
+  if (goesFrom === undefined) return out + text.slice(read)
+  // At the end there is only a comma before them.
+  return out + text.slice(read, keptTo ?? goesFrom) + text.slice(goesTo)
+}
+
+/** The members that are new, with a comma behind the last one if others follow. */
+function additions({ fields }: JsonText, changes: FieldChanges): string {
+  let added = ''
+  let staying = fields.size
+  for (const [name, value] of changes) {
+    if (fields.has(name)) {
+      if (value === undefined) staying--
+    } else if (value !== undefined) added += `${added === '' ? '' : ','}${JSON.stringify(name)}:${value}`
+  }
+  return added !== '' && staying > 0 ? `${added},` : added
 }
 
 function afterComma(text: string, to: number): number {
   const next = skipSpace(text, to)
   return text.charCodeAt(next) === COMMA ? next + 1 : to
-}
-
-/** Applies edits that are sorted and don't overlap. */
-function applyEdits(text: string, edits: readonly Edit[]): string {
-  let out = ''
-  let read = 0
-  for (const { from, to, text: put } of edits) {
-    out += text.slice(read, from) + put
-    read = to
-  }
-  return out + text.slice(read)
 }

@@ -162,7 +162,16 @@ export class HttpResponseSink implements ResponseSink {
 
   /** `x-request-id` is the header that OpenAI’s clients read and expose as `_request_id`. */
   #idHeaders(): Record<string, string> {
-    return { 'x-generation-id': this.id, 'x-request-id': this.id, ...this.#shape.idHeaders?.(this.id) }
+    const headers: Record<string, string> = {}
+    this.#addIdHeaders(headers)
+    return headers
+  }
+
+  #addIdHeaders(headers: Record<string, string>): void {
+    headers['x-generation-id'] = this.id
+    headers['x-request-id'] = this.id
+    const { idHeaders } = this.#shape
+    if (idHeaders !== undefined) Object.assign(headers, idHeaders(this.id))
   }
 
   respond(json: string): void {
@@ -173,12 +182,11 @@ export class HttpResponseSink implements ResponseSink {
       return this.#writer.sendBody(named, json)
     }
     const body = this.#events.body(json)
-    const headers = {
-      ...this.#headers,
-      'content-type': 'application/json; charset=utf-8',
-      ...this.#idHeaders(),
-      'x-aibroker-tried': this.#attempted,
-    }
+    // Assigned one by one: a second spread in an object literal takes 0.3 µs.
+    const headers: Record<string, string> = { ...this.#headers }
+    headers['content-type'] = 'application/json; charset=utf-8'
+    this.#addIdHeaders(headers)
+    headers['x-aibroker-tried'] = this.#attempted
     this.#writer.sendBody(headers, body)
   }
 
