@@ -9,6 +9,11 @@ export class ByteBuffer {
     return this.#length
   }
 
+  /** The last byte; `undefined` when there is none. */
+  get last(): number | undefined {
+    return this.#length === 0 ? undefined : this.#memory[this.#length - 1]
+  }
+
   /** Copies the piece, so that the caller may reuse its memory. */
   add(piece: Uint8Array): void {
     const length = this.#length + piece.length

@@ -33,18 +33,22 @@ export function errorOfStatus(
   const content = errorContent(body)
   const { code, refusal } = kindOf(status, content)
   const isTemporary = code === 'upstream-busy' || status === 503 || headers['retry-after'] !== undefined
-  return new BrokerError(code, content.message ?? `${provider} responded with status ${status}`, {
-    details: {
-      provider,
-      status,
-      refusal,
-      raw: body.slice(0, MAX_RAW),
-      retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
-      mayBeCharged: content.mayBill,
-      attempts: content.attempts,
-      isOverLease: content.isOverLease,
+  return new BrokerError(
+    code,
+    content.message ?? `${provider} responded with status ${status}${namedIn(content)}`,
+    {
+      details: {
+        provider,
+        status,
+        refusal,
+        raw: body.slice(0, MAX_RAW),
+        retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
+        mayBeCharged: content.mayBill,
+        attempts: content.attempts,
+        isOverLease: content.isOverLease,
+      },
     },
-  })
+  )
 }
 
 /** The error for an `error` object inside a 200, as OpenRouter and others send it. */
@@ -53,17 +57,27 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
   const content = errorContent(text)
   const status = statusIn(value)
   const { code, refusal } = kindOf(status, content)
-  return new BrokerError(code, content.message ?? 'the provider reported an error in its response', {
-    details: {
-      provider,
-      raw: text.slice(0, MAX_RAW),
-      status,
-      refusal,
-      mayBeCharged: content.mayBill,
-      attempts: content.attempts,
-      isOverLease: content.isOverLease,
+  return new BrokerError(
+    code,
+    content.message ?? `the provider reported an error in its response${namedIn(content)}`,
+    {
+      details: {
+        provider,
+        raw: text.slice(0, MAX_RAW),
+        status,
+        refusal,
+        mayBeCharged: content.mayBill,
+        attempts: content.attempts,
+        isOverLease: content.isOverLease,
+      },
     },
-  })
+  )
+}
+
+/** The name of an error without a message. */
+function namedIn({ names }: ErrorContent): string {
+  const name = names.find((each) => typeof each === 'string' || typeof each === 'number')
+  return name === undefined ? '' : ` (${String(name).slice(0, MAX_PLAIN_TEXT)})`
 }
 
 function kindOf(
@@ -231,9 +245,12 @@ function isBinary(text: string): boolean {
   return text.includes('\uFFFD') || text.includes('\u0000')
 }
 
+/** The data of a body that is an event, as of a refused request for a stream. */
+const EVENT_DATA = /^\s*(?:[a-z]*:.*\r?\n)*?data:\s*(\S.*)/
+
 function parsed(raw: string): unknown {
   try {
-    const value: unknown = JSON.parse(raw)
+    const value: unknown = JSON.parse(EVENT_DATA.exec(raw)?.[1] ?? raw)
     return Array.isArray(value) ? value[0] : value
   } catch {
     return undefined

@@ -15,7 +15,8 @@ import type {
 import type { RequestRules } from '../request-rules/request-rules.ts'
 import type { StreamedBody } from '../streamed-body.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
-import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
+import { createContentDecoder, encodingOf, type ContentDecoder } from '../transport/content-encoding.ts'
+import { DocumentReader } from '../transport/document-reader.ts'
 import {
   ResponseTimeouts,
   type ResponseTimeoutsParts,
@@ -62,9 +63,12 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
   #sent: UpstreamCall | undefined
   #leave: (() => void) | undefined
   #stream: StreamConsumer | undefined
-  /** Set once the response shows what it is: by its status, or by its first bytes, since labels can be wrong. */
+  /** Set once the response shows what it is: by its status and by its first bytes, since labels can be wrong. */
   #body: BodyConsumer | undefined
-  #contentType = ''
+  #status = 200
+  #headers: UpstreamHeaders = {}
+  /** Takes the bytes as they come: the body's reader, or a decoder before it. Set by the first bytes. */
+  #input: Pick<BodyConsumer, 'data'> | undefined
   #decoder: ContentDecoder | undefined
 
   constructor(parts: ProtocolCallParts, request: ProviderRequest, handler: ResponseHandler) {
@@ -180,24 +184,30 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
 
   onHeaders(status: number, headers: UpstreamHeaders): void {
     this.#timeouts?.onHeaders()
-    this.#contentType = String(headers['content-type'] ?? '')
-    if (status !== 200) this.#body = this.#createErrorReader(status, headers)
-    const encoding = headers['content-encoding']
-    if (encoding !== undefined) this.#decode(String(encoding))
+    this.#status = status
+    this.#headers = headers
   }
 
-  #decode(encoding: string): void {
-    if (this.#state === 'closed') return
-    try {
-      this.#decoder = createContentDecoder(encoding, {
-        onData: (bytes) => this.#onDecoded(bytes),
-        onEnd: () => this.#onBodyEnd(),
-        onError: (error) => this.#fail(error),
-      })
-      if (this.#isPaused) this.#decoder?.pause()
-    } catch (error) {
-      this.#fail(asUpstreamError(error))
-    }
+  /** The decoder or the reader of the body; `undefined` as long as only white space has come, which decides nothing. */
+  #inputFor(first: Uint8Array): Pick<BodyConsumer, 'data'> | undefined {
+    this.#decoder = this.#decoderFor(first)
+    this.#input = this.#decoder ?? this.#bodyFor(first)
+    return this.#input
+  }
+
+  #decoderFor(first: Uint8Array): ContentDecoder | undefined {
+    const stated = this.#headers['content-encoding']
+    // Sound begins as it likes.
+    if (stated === undefined && this.#request.media !== undefined) return undefined
+    const encoding = encodingOf(first, stated === undefined ? undefined : String(stated))
+    if (encoding === 'identity') return undefined
+    const decoder = createContentDecoder(encoding, {
+      onData: (bytes) => this.#onDecoded(bytes),
+      onEnd: () => this.#onBodyEnd(),
+      onError: (error) => this.#fail(error),
+    })
+    if (this.#isPaused) decoder.pause()
+    return decoder
   }
 
   onData(bytes: Uint8Array): void {
@@ -205,8 +215,8 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
     this.#timeouts?.onBytes()
     if (this.#state === 'waiting' && !this.#request.stream) this.#onFirstByte()
     try {
-      if (this.#decoder === undefined) this.#bodyFor(bytes).data(bytes)
-      else this.#decoder.data(bytes)
+      const input = this.#input ?? this.#inputFor(bytes)
+      input?.data(bytes)
     } catch (error) {
       this.#fail(asUpstreamError(error))
     }
@@ -216,20 +226,32 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
   #onDecoded(bytes: Uint8Array): void {
     if (this.#state === 'closed') return
     try {
-      this.#bodyFor(bytes).data(bytes)
+      this.#bodyFor(bytes)?.data(bytes)
     } catch (error) {
       this.#fail(asUpstreamError(error))
     }
   }
 
-  /** A stream is requested and comes, whatever its content type says, unless its first byte begins JSON or HTML. */
-  #bodyFor(first: Uint8Array): BodyConsumer {
+  /**
+   * A stream is requested and comes, whatever its content type says, unless its first byte begins JSON or HTML. `undefined`
+   * when these bytes are only the white space with which some providers keep a connection alive.
+   */
+  #bodyFor(first: Uint8Array): BodyConsumer | undefined {
     if (this.#body !== undefined) return this.#body
-    const { media } = this.#request
-    if (media !== undefined) return (this.#body = this.#createMediaReader(media))
-    const isStream = this.#request.stream && !beginsDocument(first)
-    this.#body = (isStream ? this.#stream : undefined) ?? this.#createPlainReader()
+    const begin = first.find((byte) => !BLANKS.has(byte))
+    if (begin === undefined && this.#request.media === undefined) return undefined
+    this.#body = this.#createBodyReader(begin)
     return this.#body
+  }
+
+  /** @param begin the first byte that is no white space; `undefined` for an empty body. */
+  #createBodyReader(begin: number | undefined): BodyConsumer {
+    const { media, stream } = this.#request
+    if (this.#status < 200 || this.#status > 299) return this.#createErrorReader()
+    if (media !== undefined) return this.#createMediaReader(media)
+    if (!stream || this.#stream === undefined) return new BodyReader((text) => this.#onDocument(text))
+    if (begin === undefined || !DOCUMENT_STARTS.has(begin)) return this.#stream
+    return new DocumentReader({ events: this.#stream, onDocument: (text) => this.#onDocument(text) })
   }
 
   onEnd(): void {
@@ -241,7 +263,8 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
   #onBodyEnd(): void {
     if (this.#state !== 'closed') {
       try {
-        this.#bodyFor(NOTHING).end()
+        const body = this.#body ?? this.#createBodyReader(undefined)
+        body.end()
       } catch (error) {
         this.#fail(asUpstreamError(error))
       }
@@ -267,9 +290,11 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
     )
   }
 
-  #createErrorReader(status: number, headers: UpstreamHeaders): BodyConsumer {
+  #createErrorReader(): BodyConsumer {
     const { provider, clock } = this.#parts
-    return new BodyReader((body) => this.#fail(errorOfStatus(provider, status, headers, body, clock.now())))
+    return new BodyReader((body) =>
+      this.#fail(errorOfStatus(provider, this.#status, this.#headers, body, clock.now())),
+    )
   }
 
   #createStreamReader(): StreamConsumer {
@@ -312,20 +337,22 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
     })
   }
 
-  #createPlainReader(): BodyConsumer {
-    return new BodyReader((body) => {
-      const { provider, protocol } = this.#parts
-      const read = protocol.readResponse(body, {
-        ...this.#facts,
-        provider,
-        request: this.#request,
-        contentType: this.#contentType,
-      })
-      if (read instanceof BrokerError) return this.#fail(read)
-      if (this.#request.stream) this.#onUnstreamedResponse(read.response)
-      else this.#handler.onResponse(read.json, read.response)
-      return this.#complete()
+  get #contentType(): string {
+    return String(this.#headers['content-type'] ?? '')
+  }
+
+  #onDocument(text: string): void {
+    const { provider, protocol } = this.#parts
+    const read = protocol.readResponse(text, {
+      ...this.#facts,
+      provider,
+      request: this.#request,
+      contentType: this.#contentType,
     })
+    if (read instanceof BrokerError) return this.#fail(read)
+    if (this.#request.stream) this.#onUnstreamedResponse(read.response)
+    else this.#handler.onResponse(read.json, read.response)
+    return this.#complete()
   }
 
   /** Some providers respond to a request for a stream in one piece, and bill it. */
@@ -380,13 +407,7 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
   }
 }
 
-const NOTHING = new Uint8Array()
 /** White space and the byte order mark, which may precede a document. */
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf])
 /** `{`, `[` and `<`. */
 const DOCUMENT_STARTS: ReadonlySet<number> = new Set([0x7b, 0x5b, 0x3c])
-
-function beginsDocument(bytes: Uint8Array): boolean {
-  const first = bytes.find((byte) => !BLANKS.has(byte))
-  return first !== undefined && DOCUMENT_STARTS.has(first)
-}

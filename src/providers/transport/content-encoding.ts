@@ -19,19 +19,49 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
   zstd: createZstdDecompress,
 }
 
+/** How the bytes of each encoding begin; brotli has no such mark. */
+const MARKS: readonly (readonly [encoding: string, first: number, second: readonly number[]])[] = [
+  ['gzip', 0x1f, [0x8b]],
+  ['zstd', 0x28, [0xb5]],
+  ['deflate', 0x78, [0x01, 0x5e, 0x9c, 0xda]],
+]
+/** As many bytes are looked at: no brotli is text for so long, save by a chance of one in a million. */
+const LOOKED_AT = 16
+
+/**
+ * The encoding of a body by its first bytes, since proxies compress without saying so, or decompress and leave the header.
+ * A stated encoding that is unknown counts where the bytes are no text; `identity` where there is nothing to decode.
+ */
+export function encodingOf(first: Uint8Array, stated: string | undefined): string {
+  const [a = 0, b] = first
+  const marked = MARKS.find(
+    ([, mark, seconds]) => a === mark && (b === undefined ? a < 0x20 : seconds.includes(b)),
+  )
+  if (marked !== undefined) return marked[0]
+  if (beginsAsText(first)) return 'identity'
+  const name = stated?.trim().toLowerCase() ?? ''
+  return name === '' || MARKS.some(([encoding]) => name === encoding) ? 'br' : name
+}
+
+/** Whether bytes begin as UTF-8 that people read. A character may be cut off at the end. */
+function beginsAsText(bytes: Uint8Array): boolean {
+  const beginning = utf8.decode(bytes.subarray(0, LOOKED_AT), { stream: true })
+  utf8.decode()
+  return !UNREADABLE.test(beginning)
+}
+
+const utf8 = new TextDecoder()
+/** Control characters that are no white space, and what is no UTF-8. */
+const UNREADABLE = /[\u0000-\u0008\u000b\u000e-\u001f\u007f\uFFFD]/
+
 export interface DecodedBodyHandler {
   onData(bytes: Uint8Array): void
   onEnd(): void
   onError(error: BrokerError): void
 }
 
-/** The decoder of `encoding`; `undefined` when there is nothing to decode. Throws `upstream-failed` for an unknown encoding. */
-export function createContentDecoder(
-  encoding: string,
-  handler: DecodedBodyHandler,
-): ContentDecoder | undefined {
-  const name = encoding.trim().toLowerCase()
-  if (name === '' || name === 'identity') return undefined
+/** The decoder of an encoding that `encodingOf` has named. Throws `upstream-failed` for an unknown one. */
+export function createContentDecoder(name: string, handler: DecodedBodyHandler): ContentDecoder {
   const create = Object.hasOwn(DECODERS, name) ? DECODERS[name] : undefined
   if (create === undefined)
     throw new BrokerError(

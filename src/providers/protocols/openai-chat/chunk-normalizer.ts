@@ -1,5 +1,6 @@
 import { hasContent, type ChatChoice, type ChatChunk } from '../../../wire/openai/chat.ts'
 import { finishReasonOf, isFinishReason } from '../../finish-reasons.ts'
+import { asDelta } from './response-as-chunk.ts'
 import { areNormalToolCalls, normalToolCalls, ToolCallAssembler } from './tool-calls.ts'
 
 export type EmitChunk = (json: string, chunk: ChatChunk) => void
@@ -84,6 +85,7 @@ export class ChunkNormalizer {
   }
 
   #normalChoice(choice: ChatChoice): ChatChoice {
+    if (isWhole(choice)) return this.#normalChoice(asDelta(choice))
     const { delta } = choice
     const pieces = delta?.tool_calls
     let normal =
@@ -160,7 +162,16 @@ function withCompleteCalls(choice: ChatChoice, calls: ToolCallAssembler | undefi
 function isPlain(choice: ChatChoice | null): boolean {
   if (choice === null) return false
   const { finish_reason: reason, delta } = choice
-  return (reason === null || reason === undefined) && (delta?.tool_calls ?? undefined) === undefined
+  return (
+    (reason === null || reason === undefined) &&
+    (delta?.tool_calls ?? undefined) === undefined &&
+    !isWhole(choice)
+  )
+}
+
+/** A choice of a plain response, which some gateways send as the only event of a stream. */
+function isWhole({ delta, message }: ChatChoice): boolean {
+  return (delta ?? undefined) === undefined && (message ?? undefined) !== undefined
 }
 
 /** Whether a choice has ended. Some providers send an empty finish reason with every chunk before the last (Ollama, 2024). */

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { ChatChunk } from '../../../wire/openai/chat.ts'
 import type { ProviderRoute } from '../../provider.ts'
+import { asEvents, documentsIn } from '../../transport/document-reader.ts'
 import type { DecodedResponse, ExpectedResponse, ProviderProtocol } from '../protocol.ts'
 import { normalResponse } from './chunk-normalizer.ts'
 import { foldStream, looksLikeEvents } from './fold-stream.ts'
@@ -38,11 +39,18 @@ export const openAiChat: ProviderProtocol = {
   },
   createStreamReader: (handler) => new StreamReader(handler),
   readResponse: (body, expected) => {
-    const isStream = looksLikeEvents(body)
-    const response = isStream ? fold(body, expected) : parse(body, expected)
+    const events = eventsIn(body)
+    const response = events === undefined ? parse(body, expected) : fold(events, expected)
     if (response instanceof BrokerError) return response
-    return decoded(normalResponse(response), response, isStream ? undefined : body)
+    return decoded(normalResponse(response), response, events === undefined ? body : undefined)
   },
+}
+
+/** A body that is events, whatever it should be; chunks in a list or on lines become events. */
+function eventsIn(body: string): string | undefined {
+  if (looksLikeEvents(body)) return body
+  const documents = documentsIn(body)
+  return documents.length > 0 ? asEvents(documents) : undefined
 }
 
 /** @param json the text of `response`, when it has one. */

@@ -12,8 +12,8 @@ export function responseAsChunk(response: ChatChunk): ChatChunk {
   }
 }
 
-/** A text completion has `text` in both forms. A choice without a finish reason gets one, since it is complete. */
-function asDelta({ message, ...choice }: ChatChoice, at: number): ChatChoice {
+/** A choice of a plain response as one of a stream. A text completion has `text` in both forms. A choice without a finish reason gets one, since it is complete. */
+export function asDelta({ message, ...choice }: ChatChoice, at = 0): ChatChoice {
   const usual = message?.tool_calls ? 'tool_calls' : 'stop'
   const { finish_reason: reason } = choice
   const ending = { finish_reason: typeof reason === 'string' ? reason : usual }

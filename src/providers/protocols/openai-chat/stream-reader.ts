@@ -8,6 +8,8 @@ import { ChunkParser } from './chunk-parser.ts'
 import { errorInList, errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
 
 const DONE = '[DONE]'
+/** The same with other letters or white space. */
+const LOOSE_DONE = /^\s*\[done\]\s*$/i
 /** Characters of an event that is no JSON, in an error message. */
 const MAX_QUOTED = 200
 
@@ -20,7 +22,7 @@ export type ChunkHandler = Omit<StreamHandler, 'definition' | 'key' | 'request'>
  */
 export class StreamReader implements StreamConsumer {
   readonly #handler: ChunkHandler
-  readonly #splitter = new EventSplitter((payload) => this.#onEvent(payload))
+  readonly #splitter = new EventSplitter((payload, isError) => this.#onEvent(payload, isError))
   readonly #parser = new ChunkParser()
   readonly #normalizer: ChunkNormalizer
   readonly #begun = new Set<number>()
@@ -65,12 +67,12 @@ export class StreamReader implements StreamConsumer {
     else this.#handler.onError(this.#incomplete())
   }
 
-  #onEvent(payload: string): void {
+  #onEvent(payload: string, isError = false): void {
     if (this.#isOver) return
     if (payload === DONE) return this.#close(this.#isFinished())
     const chunk = this.#parser.parse(payload)
-    if (chunk === undefined) return this.#onUnreadable(payload)
-    const error = errorInside(chunk)
+    if (chunk === undefined) return this.#onUnreadable(payload, isError)
+    const error = errorInside(chunk) ?? (isError ? chunk : undefined)
     if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
     this.#trackChoices(chunk)
     if (this.#hasTooManyChoices(chunk)) return this.#fail(tooManyChoices(this.#handler.provider))
@@ -82,7 +84,9 @@ export class StreamReader implements StreamConsumer {
    * An event that is no object: several events without blank lines between them, a list with an error, or a text. Alone it is
    * no failure; whether the stream is complete is decided at its end.
    */
-  #onUnreadable(payload: string): void {
+  #onUnreadable(payload: string, isError: boolean): void {
+    if (isError) return this.#fail(errorOfObject(this.#handler.provider, { message: payload }))
+    if (LOOSE_DONE.test(payload)) return this.#close(this.#isFinished())
     if (payload.includes('\n')) {
       for (const line of payload.split('\n')) if (line !== '') this.#onEvent(line)
       return
