@@ -57,6 +57,7 @@ const ACCEPTED: Readonly<Record<RequestRulesName, Accepted>> = {
   cerebras: { fields: 'role content name tool_calls reasoning', thoughts: 'reasoning' },
   fireworks: { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
   together: { fields: 'role content name tool_calls reasoning', thoughts: 'reasoning' },
+  nvidia: { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
   github: { fields: 'role content name tool_calls' },
   'open-models': { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
 }

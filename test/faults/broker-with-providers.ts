@@ -25,6 +25,8 @@ export interface ScriptedProvider {
   readonly price?: string
   /** The model that it offers; `m` by default. */
   readonly model?: string
+  /** Its own name for the model; `m0` by default for the first one. */
+  readonly modelId?: string
 }
 
 export interface BrokerWithProviders extends AsyncDisposable {
@@ -159,8 +161,16 @@ function modelsFile(
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
     const backends = offers.map(
-      ([nth, { name = `up${nth}`, contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
-        `      - { provider: ${name}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
+      ([
+        nth,
+        {
+          name = `up${nth}`,
+          modelId = `m${nth}`,
+          contextWindow = 100_000,
+          price = 'input_cost: 1, output_cost: 2, ',
+        },
+      ]) =>
+        `      - { provider: ${name}, model_id: ${modelId}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
     )
     const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
     return [

@@ -75,6 +75,19 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'i',
     ),
   },
+  // What this endpoint has no room for, another one of the same model may have.
+  {
+    code: 'not-carried',
+    names: ['image_too_large', 'too_many_images'],
+    pattern: new RegExp(
+      [
+        'too many images', // https://github.com/the-open-agent/openagent/issues/874 (2026-12)
+        'exceed(s|ing) the maximum (number )?of \\d+ (images )?(allowed )?per request', // https://github.com/anomalyco/opencode/issues/48647
+        'image exceeds [\\d.]+ ?[KM]B maximum', // Anthropic: https://github.com/gptme/gptme/issues/185
+      ].join('|'),
+      'i',
+    ),
+  },
   {
     code: 'content-refused',
     names: [
@@ -120,6 +133,9 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
     pattern: new RegExp(
       [
         'credit balance is too low', // Anthropic, with 400
+        // https://github.com/theopenco/llmgateway/pull/3838, https://github.com/ai365vip/chat-api/issues/120 (2026-12)
+        '(monthly|daily|account) (spending|spend|usage|credit) limit', // Fireworks
+        'exceeded your current quota', // OpenAI, Moonshot, with 400 behind gateways
         // Anthropic, with 400, when the limit that the account's owner has set is reached: https://github.com/laravel/ai/pull/864
         'reached your specified (api|workspace api) usage limits',
         'account has an overdue balance', // Volcengine
@@ -169,6 +185,9 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       [
         'user location is not supported', // Gemini, with 400
         '(organization|workspace|account|project) has been disabled', // Anthropic, with 400
+        // Bedrock, with 400: https://github.com/ai365vip/chat-api/issues/120 (2026-12)
+        '^operation not allowed',
+        'account is not authorized',
         'is not allowed for this account', // Bedrock, with 400: https://github.com/theopenco/llmgateway/pull/4012
         'organization must be verified', // OpenAI, with 400
         'country, region, or territory not supported', // OpenAI

@@ -75,7 +75,9 @@ const RESET_AT = /"x-ratelimit-reset"\s*:\s*"?(\d{10,16})"?/i
 const IN_A_WHILE =
   /\b(?:try again|retry|retrying|wait|available again|reset[s]?)\b[^.]{0,40}?\b(?:in|after|for)\s+((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b\s*)+)/i
 
-function fromBody(body: string, nowMs: number): number | undefined {
+function fromBody(raw: string, nowMs: number): number | undefined {
+  // Gateways put the JSON of an error as a text into their own.
+  const body = raw.includes('\\"') ? raw.replaceAll('\\"', '"') : raw
   const delay = RETRY_DELAY.exec(body)
   if (delay !== null) return delay[1] === undefined ? Number(delay[2]) : durationSeconds(delay[1])
   const resetAt = RESET_AT.exec(body)?.[1]

@@ -50,9 +50,25 @@ export const OPEN_MODEL_HOST_RULES: RequestRules = {
   sources: [
     ['https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html', 'unread'],
     ['https://docs.vllm.ai/en/latest/features/reasoning_outputs.html', 'unread'],
+    // “System message must be at the beginning.”
+    ['https://github.com/vllm-project/vllm/issues/41114', '2026-12'],
   ],
-  messages: { ...PLAIN_MESSAGES, thoughts: 'reasoning_content' },
+  messages: { ...PLAIN_MESSAGES, thoughts: 'reasoning_content', systemFirst: true },
   models: [GPT_OSS],
+}
+
+export const NVIDIA_RULES: RequestRules = {
+  ...OPEN_MODEL_HOST_RULES,
+  sources: [
+    ...OPEN_MODEL_HOST_RULES.sources,
+    // “This model only supports single tool-calls at once!”
+    ['https://github.com/openclaw/openclaw/pull/37516', '2026-12'],
+    // “Empty content is not allowed for assistant messages”
+    ['https://github.com/CherryHQ/cherry-studio/issues/16155', '2026-12'],
+    ['https://github.com/ogx-ai/ogx/issues/1751', '2026-12'],
+  ],
+  refusedFields: ['parallel_tool_calls', ...OPENROUTER_SAMPLING],
+  messages: { ...OPEN_MODEL_HOST_RULES.messages, emptyContent: null },
 }
 
 export const GITHUB_MODELS_RULES: RequestRules = {

@@ -2,6 +2,7 @@ import {
   CEREBRAS_RULES,
   FIREWORKS_RULES,
   GITHUB_MODELS_RULES,
+  NVIDIA_RULES,
   OPEN_MODEL_HOST_RULES,
   TOGETHER_RULES,
 } from './hosts.ts'
@@ -42,6 +43,7 @@ export const REQUEST_RULES = {
   cerebras: CEREBRAS_RULES,
   fireworks: FIREWORKS_RULES,
   together: TOGETHER_RULES,
+  nvidia: NVIDIA_RULES,
   github: GITHUB_MODELS_RULES,
   'open-models': OPEN_MODEL_HOST_RULES,
 } as const satisfies Readonly<Record<string, RequestRules>>

@@ -115,9 +115,15 @@ export const DEEPSEEK_RULES: RequestRules = {
     ['https://api-docs.deepseek.com/api/create-chat-completion', 'unread'],
     // “The reasoning_content in the thinking mode must be passed back to the API.”
     ['https://github.com/earendil-works/pi/issues/3636', '2026-11'],
+    // The same of messages without calls.
+    ['https://github.com/openclaw/openclaw/issues/73417', '2026-12'],
+    // “Thinking mode does not support this tool_choice”, which it takes without
+    ['https://github.com/deepseek-ai/DeepSeek-V3/issues/1376', '2026-12'],
+    ['https://github.com/can1357/oh-my-pi/issues/7315', '2026-12'],
   ],
   refusedFields: OPENROUTER_SAMPLING,
   refusedWithReasoning: ['logprobs', 'top_logprobs'],
+  refusesForcedCalls: 'with-reasoning',
   reasonsByDefault: true,
   maxStops: 16,
   efforts: ['high', 'max'],
@@ -126,7 +132,7 @@ export const DEEPSEEK_RULES: RequestRules = {
     ...PLAIN_MESSAGES,
     assistantFields: ['role', 'content', 'name', 'tool_calls', 'prefix'],
     thoughts: 'reasoning_content',
-    needsThoughtsOfCalls: true,
+    needsThoughts: 'of-all',
     // “messages[0]: invalid type: sequence, expected a string”
     textRoles: ['system', 'user', 'assistant', 'tool'],
   },
@@ -182,7 +188,10 @@ export const MOONSHOT_RULES: RequestRules = {
     ['https://platform.moonshot.ai/docs/api/chat', 'unread'],
     ['https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model', 'unread'],
     ['https://platform.moonshot.ai/docs/guide/use-kimi-vision-model', 'unread'],
+    // “tool_choice 'required' is incompatible with thinking enabled”
+    ['https://github.com/AstrBotDevs/AstrBot/issues/7805', '2026-12'],
   ],
+  refusesForcedCalls: 'with-reasoning',
   refusedFields: ['logit_bias', 'logprobs', 'top_logprobs', ...OPENROUTER_SAMPLING],
   maxStops: 5,
   efforts: [],
@@ -191,7 +200,7 @@ export const MOONSHOT_RULES: RequestRules = {
     ...PLAIN_MESSAGES,
     assistantFields: ['role', 'content', 'name', 'tool_calls', 'partial'],
     thoughts: 'reasoning_content',
-    needsThoughtsOfCalls: true,
+    needsThoughts: 'of-calls',
     inlineImagesOnly: true,
   },
   // Their sampling is fixed: “invalid temperature: only 1 is allowed for this model”.

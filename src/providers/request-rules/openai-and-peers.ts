@@ -94,15 +94,18 @@ export const ALIBABA_RULES: RequestRules = {
     ['https://www.alibabacloud.com/help/en/model-studio/deep-thinking', 'unread'],
     // “developer is not one of ['system', 'assistant', 'user', 'tool', 'function']”
     ['https://github.com/proma-ai/Proma/issues/1496', '2026-11'],
+    // “The tool_choice parameter does not support being set to required or object in thinking mode”
+    ['https://github.com/cloudwego/eino/issues/994', '2026-12'],
   ],
   efforts: [],
   reasoningSwitch: 'enable_thinking',
+  refusesForcedCalls: 'with-reasoning',
   messages: {
     roles: { developer: 'system' },
     assistantFields: [...COMMON_FIELDS, 'partial'],
     callFields: COMMON_CALL_FIELDS,
     thoughts: 'reasoning_content',
-    emptyContent: true,
+    emptyContent: '',
   },
 }
 

@@ -33,6 +33,11 @@ export interface ParameterRules {
   readonly reasonsByDefault?: boolean | undefined
   /** Fields that it refuses as long as the model reasons. */
   readonly refusedWithReasoning?: readonly string[] | undefined
+  /**
+   * As long as the model reasons, or always, it refuses to be forced to a call. Reasoning is switched off for it where there is
+   * a switch; otherwise the model decides.
+   */
+  readonly refusesForcedCalls?: 'with-reasoning' | 'always' | undefined
 }
 
 /** `enable_thinking: true` or `thinking: {"type": "enabled"}`. */
@@ -55,10 +60,12 @@ export interface MessageRules {
   readonly refusedFields?: readonly string[] | undefined
   /** The name under which it takes an assistant's thoughts back. Absent: they are left out. */
   readonly thoughts?: 'reasoning' | 'reasoning_content' | undefined
-  /** Every message with tool calls must have its thoughts, even if empty, once the model reasons. */
-  readonly needsThoughtsOfCalls?: boolean | undefined
-  /** An assistant's message without text has an empty text instead of null. */
-  readonly emptyContent?: boolean | undefined
+  /** Messages of the assistant that must have their thoughts, even if empty. */
+  readonly needsThoughts?: 'of-calls' | 'of-all' | undefined
+  /** What an assistant's message without text has: an empty text, or null if it has tool calls. Absent: as it is given. */
+  readonly emptyContent?: '' | null | undefined
+  /** System messages may only come first, and only as one: several are joined, later ones become the user's. */
+  readonly systemFirst?: boolean | undefined
   /** Roles whose content must be one text: parts of text are joined. */
   readonly textRoles?: readonly string[] | undefined
   /**

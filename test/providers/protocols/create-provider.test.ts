@@ -221,7 +221,7 @@ test.each([true, false])('a response that comes byte by byte is whole, streamed 
   const turn: Step = () => new Promise((resolve) => setImmediate(resolve))
   const text = 'Hello, é€𝄞'
   const events = `data: ${JSON.stringify(chatChunk(text))}\n\ndata: ${JSON.stringify(finishChunk())}\n\n`
-  const answer = JSON.stringify({ choices: [{ message: { content: text } }] })
+  const answer = JSON.stringify({ choices: [{ message: { content: text }, finish_reason: 'stop' }] })
   const pieces = [...Buffer.from(streamed ? events : answer)].map((byte) => raw(Buffer.from([byte])))
   const type = streamed ? 'text/event-stream' : 'application/json'
   const upstream = await upstreamOf(

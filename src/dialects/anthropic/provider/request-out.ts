@@ -1,3 +1,4 @@
+import { isObject } from '../../../wire/json/json-body.ts'
 import { CarriedFields } from '../../carried-fields.ts'
 import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
 import { withoutBilledFields } from './billed-fields.ts'
@@ -14,6 +15,11 @@ const UNKNOWN_MAXIMUM = 8192
 const MAX_TEMPERATURE = 1
 /** Models that refuse all but the defaults of the sampling fields (`@anthropic-ai/sdk` 1.14, read 2026-11). */
 const REFUSES_SAMPLING = /claude-(opus-4-[7-9]|[a-z]+-[5-9])/
+/**
+ * Models that take `temperature` or `top_p`, not both (“cannot both be specified for this model”):
+ * https://github.com/lobehub/lobehub/issues/9523, https://github.com/aws-samples/bedrock-access-gateway/pull/238 (2026-12).
+ */
+const TAKES_ONE_OF_BOTH = /claude-(opus-4-[1-6]|sonnet-4-[5-9]|haiku-4)/
 const DEFAULT_SAMPLING: Readonly<Record<string, (value: number) => boolean>> = {
   temperature: (value) => value === MAX_TEMPERATURE,
   top_p: (value) => value >= 0.99,
@@ -31,18 +37,19 @@ export function writeRequest(
   const own = withoutBilledFields(fieldsOf(value, 'anthropic'), carried)
   const max_tokens = maxTokensOf(value, facts)
   const { system, messages } = writeMessages(value['messages'], facts, carried)
+  const thinking = thinkingOf(value, { ...facts, maxTokens: max_tokens }, carried)
   const request = {
     model: facts.modelId,
     max_tokens,
     ...(system === undefined ? {} : { system }),
     messages,
     ...stopOf(value['stop']),
-    ...sampling(value, facts, carried),
+    ...sampling(value, facts.modelId, thinking, carried),
     ...writeTools(value['tools'], carried),
     ...writeToolChoice(value),
     ...(value['cache_control'] === undefined ? {} : { cache_control: value['cache_control'] }),
     ...(typeof value['user'] === 'string' ? { metadata: { user_id: value['user'] } } : {}),
-    ...thinkingOf(value, { ...facts, maxTokens: max_tokens }, carried),
+    ...thinking,
     ...own,
     ...(facts.stream ? { stream: true } : {}),
   }
@@ -60,7 +67,7 @@ function stopOf(stop: unknown): Fields {
   return Array.isArray(stop) ? { stop_sequences: stop } : {}
 }
 
-function sampling(value: Fields, { modelId }: RequestOutFacts, carried: CarriedFields): Fields {
+function sampling(value: Fields, modelId: string, { thinking }: Fields, carried: CarriedFields): Fields {
   const fields: Record<string, unknown> = {}
   for (const name of ['temperature', 'top_p', 'top_k'])
     if (typeof value[name] === 'number') fields[name] = value[name]
@@ -68,7 +75,18 @@ function sampling(value: Fields, { modelId }: RequestOutFacts, carried: CarriedF
     carried.note('dropped', 'temperature above 1')
     fields['temperature'] = MAX_TEMPERATURE
   }
-  return REFUSES_SAMPLING.test(modelId) ? withoutSampling(fields, carried) : fields
+  // “`temperature` may only be set to 1 when thinking is enabled”: https://github.com/MartialBE/one-hub/issues/529 (2026-12)
+  const thinks = isObject(thinking) && thinking['type'] !== 'disabled'
+  if (thinks || REFUSES_SAMPLING.test(modelId)) return withoutSampling(fields, carried)
+  if (
+    fields['temperature'] !== undefined &&
+    fields['top_p'] !== undefined &&
+    TAKES_ONE_OF_BOTH.test(modelId)
+  ) {
+    carried.note('dropped', 'top_p')
+    delete fields['top_p']
+  }
+  return fields
 }
 
 function withoutSampling(fields: Fields, carried: CarriedFields): Fields {

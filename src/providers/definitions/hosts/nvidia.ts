@@ -8,9 +8,7 @@ export const nvidia: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: false,
   quirks: {
-    requestRules: 'open-models',
     maxTokensField: 'max_tokens',
-    droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
     prefixMarker: 'none',
   },
   sources: {

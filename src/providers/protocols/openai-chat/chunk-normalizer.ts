@@ -132,11 +132,8 @@ function normalMessage(choice: ChatChoice): ChatChoice {
     hasCalls && !areNormalToolCalls(calls)
       ? { ...choice, message: { ...choice.message, tool_calls: normalToolCalls(calls) } }
       : choice
-  // A plain response is complete, so that an empty reason means that it has ended.
-  const ended =
-    typeof whole.finish_reason === 'string' && !isFinishing(whole)
-      ? { ...whole, finish_reason: 'stop' }
-      : whole
+  // A plain response is complete, so that an empty reason, or none, means that it has ended.
+  const ended = isFinishing(whole) ? whole : { ...whole, finish_reason: 'stop' }
   return finishedByCalls(ended, hasCalls)
 }
 

@@ -13,7 +13,7 @@ export function changeMessages(messages: readonly unknown[], rules: MessageRules
     const theirs = changeMessage(message, rules, names)
     if (theirs !== message) (changed ??= [...messages])[at] = theirs
   }
-  const renamed = changed ?? messages
+  const renamed = rules.systemFirst === true ? joinSystem(changed ?? messages) : (changed ?? messages)
   if (rules.order === 'alternating') return joinAdjacent(renamed)
   return rules.order === 'assistant-after-tool' ? separateToolsFromUser(renamed) : renamed
 }
@@ -50,14 +50,28 @@ function changeAssistant(message: Fields, rules: MessageRules, changes: Record<s
   }
   const calls = message['tool_calls']
   const hasCalls = Array.isArray(calls) && calls.length > 0
-  if (thoughts !== undefined)
-    changeThoughts(message, thoughts, hasCalls && rules.needsThoughtsOfCalls === true, changes)
-  if (rules.emptyContent === true && (message['content'] ?? null) === null) changes['content'] = ''
+  if (thoughts !== undefined) changeThoughts(message, thoughts, needsThoughts(rules, hasCalls), changes)
+  changeEmptyContent(message, rules, hasCalls, changes)
   if (!Array.isArray(calls) || 'tool_calls' in changes) return
   const theirs = calls.map((call: unknown) => (isObject(call) ? changeCall(call, rules) : call))
   if (theirs.some((call, at) => call !== calls[at])) changes['tool_calls'] = theirs
   // An empty list is refused by several vendors.
   if (!hasCalls) changes['tool_calls'] = undefined
+}
+
+function needsThoughts({ needsThoughts: needed }: MessageRules, hasCalls: boolean): boolean {
+  return needed === 'of-all' || (needed === 'of-calls' && hasCalls)
+}
+
+function changeEmptyContent(
+  { content }: Fields,
+  { emptyContent: theirs }: MessageRules,
+  hasCalls: boolean,
+  changes: Record<string, unknown>,
+): void {
+  const isEmpty = (content ?? '') === ''
+  if (theirs === undefined || !isEmpty || content === theirs) return
+  if (theirs === '' || hasCalls) changes['content'] = theirs
 }
 
 function changeThoughts(
@@ -158,6 +172,10 @@ function joinTwo(first: Fields, second: Fields): Fields | undefined {
   const { role } = first
   if (role !== second['role'] || (role !== 'user' && role !== 'assistant')) return undefined
   if (first['tool_calls'] !== undefined || second['tool_calls'] !== undefined) return undefined
+  return joinContents(first, second)
+}
+
+function joinContents(first: Fields, second: Fields): Fields {
   const [one, other] = [first['content'], second['content']]
   if (typeof one === 'string' && typeof other === 'string') return { ...first, content: `${one}\n\n${other}` }
   return { ...first, content: [...partsOf(one), ...partsOf(other)] }
@@ -166,6 +184,19 @@ function joinTwo(first: Fields, second: Fields): Fields | undefined {
 function partsOf(content: unknown): readonly unknown[] {
   if (Array.isArray(content)) return content
   return typeof content === 'string' ? [{ type: 'text', text: content }] : []
+}
+
+/** The system messages at the beginning become one, and later ones become the user's. */
+function joinSystem(messages: readonly unknown[]): readonly unknown[] {
+  const begun = messages.findIndex((message) => !isRole(message, 'system'))
+  const first = begun === -1 ? messages : messages.slice(0, begun)
+  const others = begun === -1 ? [] : messages.slice(begun)
+  const isLate = others.some((message) => isRole(message, 'system'))
+  if (first.length < 2 && !isLate) return messages
+  const later = others.map((message) =>
+    isRole(message, 'system') ? { ...(message as Fields), role: 'user' } : message,
+  )
+  return first.length === 0 ? later : [first.filter(isObject).reduce(joinContents), ...later]
 }
 
 /** What the assistant says where a client left its reply to a tool's result out. */

@@ -1,6 +1,6 @@
 import { isObject, type JsonBody } from '../../../wire/json/json-body.ts'
 import type { FieldChanges } from '../../../wire/json/splice-fields.ts'
-import type { ParameterRules } from '../../request-rules/request-rules.ts'
+import type { ParameterRules, ReasoningSwitch } from '../../request-rules/request-rules.ts'
 
 /** What a request becomes at its provider. */
 export interface RequestChanges {
@@ -14,6 +14,7 @@ export function changeParameters(body: JsonBody, rules: ParameterRules, changes:
   leaveOut(body, rules.refusedFields ?? [], changes)
   if (rules.refusedWithReasoning !== undefined && reasons(body, rules, changes.fields))
     leaveOut(body, rules.refusedWithReasoning, changes)
+  if (rules.refusesForcedCalls !== undefined) changeForcedCalls(body, rules, changes)
   for (const [name, theirs] of Object.entries(rules.renamedFields ?? {}))
     rename(body, name, theirs, changes.fields)
   const { stop } = body.value
@@ -53,8 +54,38 @@ function reasons(
 ): boolean {
   const sent = changes.has('reasoning_effort') ? changes.get('reasoning_effort') : effortText(value)
   if (sent !== undefined) return sent !== '"none"'
-  const switched = changes.get('thinking') ?? changes.get('enable_thinking')
+  const switched = changes.get('thinking') ?? changes.get('enable_thinking') ?? ownSwitch(value)
   return switched === undefined ? reasonsByDefault : !OFF.has(switched)
+}
+
+/** A call that is forced matters more than the reasoning before it. */
+function changeForcedCalls(body: JsonBody, rules: ParameterRules, changes: RequestChanges): void {
+  const { tool_choice: choice } = body.value
+  if (choice !== 'required' && !isObject(choice)) return
+  const isReasoning = reasons(body, rules, changes.fields)
+  if (rules.refusesForcedCalls === 'with-reasoning' && !isReasoning) return
+  if (rules.refusesForcedCalls === 'with-reasoning' && rules.reasoningSwitch !== undefined)
+    return switchOff(body, rules.reasoningSwitch, changes)
+  changes.fields.set('tool_choice', '"auto"')
+  changes.leftOut.add('tool_choice')
+  return undefined
+}
+
+const REASONING_FIELDS = ['reasoning', 'reasoning_effort', 'thinking', 'enable_thinking', 'thinking_budget']
+
+function switchOff(body: JsonBody, name: ReasoningSwitch, { fields, leftOut }: RequestChanges): void {
+  for (const field of REASONING_FIELDS) {
+    if (body.fields.has(field) && field !== name) fields.set(field, undefined)
+    else if (field !== name) fields.delete(field)
+    if ((body.value[field] ?? undefined) !== undefined) leftOut.add(field)
+  }
+  fields.set(name, switchText(name, false))
+}
+
+/** The vendor's own switch, as the caller has set it. */
+function ownSwitch({ thinking, enable_thinking: isOn }: JsonBody['value']): string | undefined {
+  if (typeof isOn === 'boolean') return String(isOn)
+  return isObject(thinking) ? JSON.stringify({ type: thinking['type'] }) : undefined
 }
 
 function effortText(value: JsonBody['value']): string | undefined {
@@ -124,7 +155,7 @@ function askedWith({ value }: JsonBody): string {
   return isObject(value['reasoning']) ? 'reasoning' : 'reasoning_effort'
 }
 
-function switchText(name: NonNullable<ParameterRules['reasoningSwitch']>, isOn: boolean): string {
+function switchText(name: ReasoningSwitch, isOn: boolean): string {
   if (name === 'enable_thinking') return String(isOn)
   return isOn ? '{"type":"enabled"}' : THINKING_OFF
 }

@@ -33,7 +33,8 @@ interface OpenCall {
  * What follows the arguments of a call is repaired as well: `{}` before the real ones (Bedrock behind gateways,
  * https://github.com/openai/openai-agents-js/pull/712), the whole text again in the last piece (GLM,
  * https://github.com/anomalyco/opencode/pull/17339) or in each (https://github.com/decolua/9router/pull/2869), and JSON
- * inside a JSON string.
+ * inside a JSON string. Several objects one behind the other are as many calls
+ * (https://github.com/BerriAI/litellm/issues/40582).
  */
 export class ToolCallAssembler {
   readonly #calls: OpenCall[] = []
@@ -49,12 +50,20 @@ export class ToolCallAssembler {
 
   /** Pieces that complete calls: what was kept back, and `{}` for no arguments, which is what OpenAI sends. */
   complete(): NormalPiece[] {
-    return this.#calls.flatMap((call) => {
-      const rest = restOf(call)
+    return [...this.#calls].flatMap((call) => {
+      const [rest = '', ...others] = restsOf(call)
       call.arguments += rest
       call.kept = undefined
-      return rest === '' ? [] : [{ index: call.index, type: 'function', function: { arguments: rest } }]
+      const pieces =
+        rest === '' ? [] : [{ index: call.index, type: 'function' as const, function: { arguments: rest } }]
+      return [...pieces, ...others.map((text) => this.#beginAgain(call, text))]
     })
+  }
+
+  /** A further call of the same function. */
+  #beginAgain({ name }: OpenCall, text: string): NormalPiece {
+    const facts = { id: '', name, text, providerIndex: undefined }
+    return this.#begin({}, {}, facts)
   }
 
   #addPiece(piece: ToolCallPiece, at: number): NormalPiece {
@@ -135,13 +144,24 @@ interface PieceFacts {
 export function normalToolCalls(calls: readonly unknown[]): NormalPiece[] {
   const assembler = new ToolCallAssembler()
   // Each entry of a plain response is a call of its own, whatever its id and index say.
-  return calls.filter(isObject).map((call, index) => {
-    const { index: _index, ...rest } = call
-    const [piece] = assembler.add([{ ...rest, index }])
-    const normal = piece ?? { index, type: 'function', function: {} }
-    const named = isObject(call['function']) ? call['function'] : call
-    return { ...normal, function: { ...normal.function, arguments: wholeArguments(named['arguments']) } }
-  })
+  return calls
+    .filter(isObject)
+    .flatMap(oneCallEach)
+    .map((call, index) => {
+      const { index: _index, ...rest } = call
+      const [piece] = assembler.add([{ ...rest, index }])
+      const normal = piece ?? { index, type: 'function', function: {} }
+      const named = isObject(call['function']) ? call['function'] : call
+      return { ...normal, function: { ...normal.function, arguments: wholeArguments(named['arguments']) } }
+    })
+}
+
+/** A call whose arguments are several objects is as many calls. */
+function oneCallEach(call: ToolCallPiece): readonly ToolCallPiece[] {
+  const named = isObject(call['function']) ? call['function'] : flatCall(call)
+  const objects = objectsIn(argumentsText(named['arguments']))
+  if (objects.length < 2) return [call]
+  return objects.map((text, at) => ({ ...(at === 0 ? call : {}), function: { ...named, arguments: text } }))
 }
 
 /** Whether the calls of a plain response are in the normal form already. */
@@ -159,8 +179,11 @@ export function areNormalToolCalls(calls: readonly unknown[]): boolean {
 
 /** Whether arguments are one text of JSON, as far as that can be seen without parsing it. */
 function isUsual(text: unknown): boolean {
-  return typeof text === 'string' && text.startsWith('{') && !text.includes('}{')
+  return typeof text === 'string' && text.startsWith('{') && !BETWEEN_OBJECTS.test(text)
 }
+
+/** Text between two objects, or inside a string. */
+const BETWEEN_OBJECTS = /\}\s*\{/
 
 /** OpenAI's ids have this form. */
 function createCallId(): string {
@@ -207,8 +230,32 @@ function addArguments(call: OpenCall, text: string): string {
  * object at all, or a later one begins as the arguments do.
  */
 function isDoubtful(before: string, text: string): boolean {
-  if (before === '') return text !== '' && (!startsObject(text) || text.trim() === '{}') && text.trim() !== ''
+  if (text.trim() === '') return false
+  if (BETWEEN_OBJECTS.test(text)) return true
+  if (before === '') return !startsObject(text) || text.trim() === '{}'
   return startsObject(text) && (text.startsWith(before) || isComplete(before))
+}
+
+/** What a complete call still lacks, and the arguments of further calls that were sent as part of it. */
+function restsOf(call: OpenCall): readonly string[] {
+  const { arguments: before, kept } = call
+  if (kept === undefined) return [restOf(call)]
+  const [first, ...others] = objectsIn(before + kept.join(''))
+  return first === undefined || others.length === 0 || !first.startsWith(before)
+    ? [restOf(call)]
+    : [first.slice(before.length), ...others]
+}
+
+/** The different objects of a text that is nothing else; empty ones do not count. Empty for any other text. */
+function objectsIn(text: string): readonly string[] {
+  if (!BETWEEN_OBJECTS.test(text)) return []
+  const objects = text.split(/(?<=\})\s*(?=\{)/).reduce<string[]>((all, part) => {
+    const last = all.at(-1)
+    // A part that is no object was cut inside a string.
+    if (last === undefined || isComplete(last)) return [...all, part]
+    return [...all.slice(0, -1), last + part]
+  }, [])
+  return objects.every(isComplete) ? [...new Set(objects)].filter((each) => !/^\{\s*\}$/.test(each)) : []
 }
 
 /** What a complete call still lacks: the kept pieces as they make JSON, or the empty object. */

@@ -1,0 +1,148 @@
+// Public reports of refusals that gateways took for something else, replayed: what is tried next, and what the caller is told.
+import { describe, expect, test } from 'vitest'
+import { startBrokerWithProviders } from '../../faults/broker-with-providers.ts'
+import { answers } from '../../faults/scripts.ts'
+import { json, type Step } from '../../support/scripted-upstream.ts'
+
+interface Report {
+  readonly script: Step[]
+  /** What the first attempt is recorded with. */
+  readonly code: string
+  /** The second key may work. */
+  readonly triesKey?: boolean
+  readonly words?: string
+}
+
+const fireworks =
+  'Account x is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices.'
+const nested = `APIError: Fireworks_aiException - ${JSON.stringify({ error: { message: fireworks, code: 'PRECONDITION_FAILED' } })}`
+const account = { code: 'upstream-denied', triesKey: true }
+const refused = (status: number, error: unknown, headers = {}): Step[] => [json(status, { error }, headers)]
+
+const REPORTS: Readonly<Record<string, Report>> = {
+  'https://github.com/pollinations/pollinations/issues/12136 (412, suspended)': {
+    ...account,
+    script: refused(412, { message: fireworks, code: 'PRECONDITION_FAILED', type: 'error' }),
+    words: 'is suspended',
+  },
+  'https://github.com/FerroxLabs/wayland/issues/545 (412, JSON in a message)': {
+    ...account,
+    script: refused(412, { message: nested, type: null, code: '412' }),
+  },
+  'https://github.com/theopenco/llmgateway/pull/3838 (400, spending limit)': {
+    ...account,
+    script: refused(400, { message: 'Your account has reached the monthly spending limit.' }),
+  },
+  'https://github.com/ai365vip/chat-api/issues/120 (400, quota)': {
+    ...account,
+    script: refused(400, {
+      message: 'You exceeded your current quota, please check your plan and billing details.',
+    }),
+  },
+  'https://github.com/ai365vip/chat-api/issues/120 (400, account not authorised)': {
+    ...account,
+    script: refused(400, { message: 'Your account is not authorized to invoke this API operation.' }),
+  },
+  'https://github.com/ai365vip/chat-api/issues/120 (400, operation not allowed)': {
+    ...account,
+    script: [json(400, { message: 'Operation not allowed' })],
+  },
+  'https://github.com/lingyuins/octopus/issues/92 (400, key)': {
+    ...account,
+    script: refused(400, { message: 'API key not valid. Please pass a valid API key.' }),
+  },
+  'https://github.com/Wei-Shaw/sub2api/pull/5943 (403, balance)': {
+    ...account,
+    script: refused(403, { code: 'INSUFFICIENT_BALANCE', message: 'Insufficient account balance' }),
+  },
+  'https://github.com/songquanpeng/one-api/issues/90 (400, the model is missing, in a sentence)': {
+    code: 'upstream-failed',
+    script: refused(400, {
+      message: 'type invalid_request_error, code model_not_found, message The model: `gpt-4` does not exist',
+      type: 'one_api_error',
+    }),
+  },
+  'https://github.com/BerriAI/litellm/issues/9035 (200 with a 429 inside)': {
+    code: 'upstream-busy',
+    triesKey: true,
+    script: [
+      json(200, {
+        error: {
+          message: 'Rate limit exceeded: limit_rpd/google/gemini-2.0-flash',
+          code: 429,
+          metadata: { headers: { 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': '1741305600000' } },
+        },
+      }),
+    ],
+  },
+  'https://github.com/anomalyco/opencode/issues/48647 (too many images)': {
+    code: 'not-carried',
+    script: refused(400, {
+      message: 'request contains 52 images, exceeding the maximum of 50 allowed per request',
+    }),
+  },
+  'https://github.com/the-open-agent/openagent/issues/874 (too many images)': {
+    code: 'not-carried',
+    script: refused(400, { message: 'Too many images in request. Max is 10.' }),
+  },
+  'https://github.com/gptme/gptme/issues/185 (an image that is too large)': {
+    code: 'not-carried',
+    script: refused(400, {
+      type: 'invalid_request_error',
+      message:
+        'messages.58.content.2.image.source.base64: image exceeds 5 MB maximum: 6500712 bytes > 5242880 bytes',
+    }),
+  },
+}
+
+/** The pauses before retries are short here. */
+const timerMs = (ms: number): number => (ms <= 5_000 ? Math.min(ms, 10) : ms)
+
+describe.each(Object.entries(REPORTS))('%s', (_source, { script, code, triesKey = false, words }) => {
+  test('goes to the next provider', async () => {
+    await using broker = await startBrokerWithProviders(
+      [{ script, keys: ['key-one', 'key-two'] }, { script: answers('from the spare') }],
+      { timerMs },
+    )
+    expect(await broker.sendChat()).toMatchObject({ status: 200, text: 'from the spare' })
+    const { attempts } = await broker.entry()
+    for (const attempt of attempts) expect(attempt.code).toBe(code)
+    expect(broker.seen()).toEqual([triesKey ? 2 : 1, 1])
+    if (words === undefined) return
+    await using alone = await startBrokerWithProviders([{ script }])
+    expect((await alone.sendChat()).error?.message).toContain(words)
+  })
+})
+
+const inNinetySeconds = (): string => new Date(Date.now() + 90_000).toUTCString()
+const RETRY_INFO = {
+  error: {
+    code: 429,
+    message: 'Resource exhausted. Please try again later.',
+    status: 'RESOURCE_EXHAUSTED',
+    details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '41.5s' }],
+  },
+}
+
+test.each<[string, () => Step[], number]>([
+  [
+    'https://github.com/duolahypercho/codex-router/pull/573 (a date)',
+    () => refused(429, { message: 'slow' }, { 'retry-after': inNinetySeconds() }),
+    90,
+  ],
+  [
+    'https://github.com/google-gemini/gemini-cli/issues/6454 (an error in a list, with a RetryInfo)',
+    () => [json(429, [RETRY_INFO])],
+    42,
+  ],
+  [
+    'https://github.com/google-gemini/gemini-cli/issues/14811 (an error as text in an error)',
+    () => refused(429, { message: JSON.stringify(RETRY_INFO), code: 429, status: 'Too Many Requests' }),
+    42,
+  ],
+])('%s states when to come back', async (_source, script, seconds) => {
+  await using broker = await startBrokerWithProviders([{ script: () => script() }], { timerMs })
+  const after = Number((await broker.sendChat()).headers['retry-after'])
+  expect(after).toBeGreaterThan(seconds - 10)
+  expect(after).toBeLessThanOrEqual(seconds + 1)
+})
