@@ -43,8 +43,14 @@ const FORMS: Readonly<Record<string, Step[]>> = {
   'events behind blank lines': body(STREAM_TYPE, KEEPALIVES, KEEPALIVES, EVENTS),
   'events without a space': body(STREAM_TYPE, EVENTS.replaceAll('data: ', 'data:')),
   'events whose lines end in CR': body(STREAM_TYPE, EVENTS.replaceAll('\n', '\r')),
-  'events whose lines end in CR, byte by byte': body(STREAM_TYPE, ...EVENTS.replaceAll('\n', '\r')),
-  'events whose lines end in CRLF, byte by byte': body(STREAM_TYPE, ...EVENTS.replaceAll('\n', '\r\n')),
+  'events whose lines end in CR, byte by byte': body(
+    STREAM_TYPE,
+    ...bytesOf(Buffer.from(EVENTS.replaceAll('\n', '\r'))),
+  ),
+  'events whose lines end in CRLF, byte by byte': body(
+    STREAM_TYPE,
+    ...bytesOf(Buffer.from(EVENTS.replaceAll('\n', '\r\n'))),
+  ),
   'events with names and without data': body(
     STREAM_TYPE,
     'event: ping\n\nevent: chunk\n',

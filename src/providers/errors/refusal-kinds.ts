@@ -58,7 +58,13 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
         'reduce the length of the (messages|input|prompt)', // Groq, SambaNova
         'range of input length should be', // Alibaba
         'too many tokens: total number of tokens', // Cohere
+        // https://platform.kimi.ai/docs/api/errors, read 2026-12
         'exceeded model token limit', // Moonshot
+        'input token length too long', // Moonshot
+        // With 403: https://docs.together.ai/docs/error-codes, read 2026-12
+        'input token count \\+ max_tokens parameter must be less', // Together
+        // vLLM, when nothing is left for the response: https://developer.mittwald.de/docs/v2/platform/aihosting/api-endpoints/errors, read 2026-12
+        'max_tokens must be at least \\d+, got -?\\d+',
         'exceeded this model context window', // Cloudflare, with 413
         'inputs` tokens \\+ `max_new_tokens` must be', // Together, with 422
         'allowed tokens per submitted batch', // Voyage
@@ -81,6 +87,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
     names: ['image_too_large', 'too_many_images'],
     pattern: new RegExp(
       [
+        'at most \\d+ (image|video|audio)(\\(s\\)|s)? may be provided', // vLLM: https://developer.mittwald.de/docs/v2/platform/aihosting/api-endpoints/errors, read 2026-12
         'too many images', // https://github.com/the-open-agent/openagent/issues/874 (2026-12)
         'exceed(s|ing) the maximum (number )?of \\d+ (images )?(allowed )?per request', // https://github.com/anomalyco/opencode/issues/48647
         'image exceeds [\\d.]+ ?[KM]B maximum', // Anthropic: https://github.com/gptme/gptme/issues/185
@@ -99,6 +106,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'moderation_blocked',
       'base_resp 1026', // MiniMax, of the prompt
       'base_resp 1027', // MiniMax, of the response
+      '1301', // Z.AI
     ],
     pattern: new RegExp(
       [
@@ -107,6 +115,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
         'content (management|filtering) policy', // Azure, Anthropic
         'violates? (our |the )?(usage|safety) (guidelines|policy|policies)', // xAI, OpenAI
         'inappropriate content', // Alibaba
+        'considered high risk', // Moonshot: https://platform.kimi.ai/docs/api/errors, read 2026-12
       ].join('|'),
       'i',
     ),
@@ -180,6 +189,11 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'unsupported_country_region_territory', // OpenAI
       'AccessDenied.Unpurchased', // Alibaba
       'Model.AccessDenied', // Alibaba
+      // Z.AI, with 429: the account is inactive, locked, or may not use the API.
+      '1110',
+      '1112',
+      '1121',
+      '1220',
     ],
     pattern: new RegExp(
       [
@@ -216,6 +230,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'too_many_requests',
       'base_resp 1002', // MiniMax
       'base_resp 1039', // MiniMax, of tokens
+      '1302', // Z.AI, of concurrency
+      '1305', // Z.AI
     ],
     pattern:
       /\brate limit(ed)? (exceeded|reached)|too many requests|(tokens|requests) per (minute|day|second)/i,
@@ -234,6 +250,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'unavailable_model', // GitHub Models, with 400
       'OperationNotSupported', // Azure, with 400
       '1211', // Z.AI, with 400
+      '1221', // Z.AI: taken offline
+      '1222', // Z.AI
     ],
     pattern: new RegExp(
       [
@@ -277,8 +295,9 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
   },
 ]
 
-/** Statuses whose own meaning is exact: only their names may say more, and only that the account has no credit. */
+/** Statuses whose own meaning is exact: only their names may say more, and only that the account is in trouble. */
 const EXACT_STATUSES: ReadonlySet<number> = new Set([429])
+const OF_ACCOUNT: ReadonlySet<RefusalReason | undefined> = new Set<RefusalReason>(['no-credit', 'forbidden'])
 
 /**
  * What a refusal is about, by the names and the message of the error; `undefined` when they match no known kind. For a 429
@@ -292,7 +311,7 @@ export function refusalOf(
   const isExact = status !== undefined && EXACT_STATUSES.has(status)
   return REFUSAL_KINDS.find(
     ({ reason, names: known, pattern }) =>
-      (!isExact || reason === 'no-credit') &&
+      (!isExact || OF_ACCOUNT.has(reason)) &&
       (names.some((name) => isName(name) && known.includes(String(name))) ||
         (!isExact && message !== undefined && pattern.test(message))),
   )

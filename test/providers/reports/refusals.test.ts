@@ -85,6 +85,21 @@ const REPORTS: Readonly<Record<string, Report>> = {
     code: 'not-carried',
     script: refused(400, { message: 'Too many images in request. Max is 10.' }),
   },
+  'https://docs.z.ai/api-reference/api-code (429, the account is locked)': {
+    ...account,
+    script: refused(429, {
+      code: '1112',
+      message: 'Your account has been locked, please contact customer service.',
+    }),
+  },
+  'https://docs.z.ai/api-reference/api-code (400, the API is offline)': {
+    code: 'upstream-failed',
+    script: refused(400, { code: '1221', message: 'API chat has been taken offline' }),
+  },
+  'https://developer.mittwald.de/docs/v2/platform/aihosting/api-endpoints/errors (too many images at vLLM)': {
+    code: 'not-carried',
+    script: [json(400, { object: 'error', message: 'At most 4 image(s) may be provided in one request.' })],
+  },
   'https://github.com/gptme/gptme/issues/185 (an image that is too large)': {
     code: 'not-carried',
     script: refused(400, {
@@ -112,6 +127,31 @@ describe.each(Object.entries(REPORTS))('%s', (_source, { script, code, triesKey 
     await using alone = await startBrokerWithProviders([{ script }])
     expect((await alone.sendChat()).error?.message).toContain(words)
   })
+})
+
+test.each<[string, Step[]]>([
+  [
+    'https://docs.together.ai/docs/error-codes (403)',
+    refused(403, {
+      message:
+        'Input token count + max_tokens parameter must be less than the context length of the model being queried.',
+    }),
+  ],
+  [
+    'https://platform.kimi.ai/docs/api/errors',
+    refused(400, { type: 'invalid_request_error', message: 'Input token length too long' }),
+  ],
+  [
+    'https://developer.mittwald.de/docs/v2/platform/aihosting/api-endpoints/errors',
+    [json(400, { object: 'error', message: 'max_tokens must be at least 1, got -1208.' })],
+  ],
+])('%s is a prompt that is too long', async (_source, script) => {
+  await using broker = await startBrokerWithProviders([
+    { script, contextWindow: 8000 },
+    { script: answers('from the spare'), contextWindow: 100_000 },
+  ])
+  expect(await broker.sendChat()).toMatchObject({ status: 200, text: 'from the spare' })
+  expect((await broker.entry()).attempts).toMatchObject([{ code: 'context-too-long' }])
 })
 
 const inNinetySeconds = (): string => new Date(Date.now() + 90_000).toUTCString()
