@@ -29,6 +29,8 @@ interface RefusalKind extends Refusal {
   readonly names: readonly string[]
   /** Matches the error's message. */
   readonly pattern: RegExp
+  /** The names mean something else beside such a message. */
+  readonly unless?: RegExp
 }
 
 const REFUSAL_KINDS: readonly RefusalKind[] = [
@@ -159,6 +161,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       ].join('|'),
       'i',
     ),
+    // Alibaba's `insufficient_quota` is of a minute: https://help.aliyun.com/en/model-studio/error-code-start, read 2026-12
+    unless: /allocated quota exceeded|current requests list|requests rate limit/i,
   },
   {
     code: 'upstream-denied',
@@ -310,8 +314,9 @@ export function refusalOf(
 ): Refusal | undefined {
   const isExact = status !== undefined && EXACT_STATUSES.has(status)
   return REFUSAL_KINDS.find(
-    ({ reason, names: known, pattern }) =>
+    ({ reason, names: known, pattern, unless }) =>
       (!isExact || OF_ACCOUNT.has(reason)) &&
+      unless?.test(message ?? '') !== true &&
       (names.some((name) => isName(name) && known.includes(String(name))) ||
         (!isExact && message !== undefined && pattern.test(message))),
   )

@@ -11,6 +11,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   403: 'upstream-denied', // our key may not do this, or the country is barred
   404: 'upstream-failed', // it does not have the model (any more); another endpoint may
   408: 'upstream-timeout',
+  410: 'upstream-failed', // SambaNova: the model is gone
   413: 'upstream-refused',
   429: 'upstream-busy',
   498: 'upstream-busy', // Groq: flex capacity exceeded

@@ -231,7 +231,12 @@ export const MINIMAX_RULES: RequestRules = {
 }
 
 export const COHERE_RULES: RequestRules = {
-  sources: [['https://docs.cohere.com/docs/compatibility-api', '2026-12']],
+  sources: [
+    ['https://docs.cohere.com/docs/compatibility-api', '2026-12'],
+    // “only one of ‘presence_penalty’ and ‘frequency_penalty’ can be specified”, “system turn must be the first in the list”
+    ['https://docs.cohere.com/errors-reference', '2026-12'],
+  ],
+  exclusiveFields: [['frequency_penalty', 'presence_penalty']],
   refusedFields: [
     'logit_bias',
     'top_logprobs',
@@ -243,9 +248,10 @@ export const COHERE_RULES: RequestRules = {
   ],
   maxStops: 5,
   efforts: ['none', 'high'],
-  messages: PLAIN_MESSAGES,
+  messages: { ...PLAIN_MESSAGES, systemFirst: true },
 }
 
+/** Of its chat completions, which it has ended: for proxies that still speak them. */
 export const PERPLEXITY_RULES: RequestRules = {
   sources: [
     ['https://docs.perplexity.ai/api-reference/chat-completions-post', 'unread'],

@@ -96,6 +96,8 @@ export const ALIBABA_RULES: RequestRules = {
     ['https://github.com/proma-ai/Proma/issues/1496', '2026-11'],
     // “The tool_choice parameter does not support being set to required or object in thinking mode”
     ['https://github.com/cloudwego/eino/issues/994', '2026-12'],
+    // “parameter.enable_thinking must be set to false for non-streaming calls”
+    ['https://help.aliyun.com/en/model-studio/error-code', '2026-12'],
   ],
   efforts: [],
   reasoningSwitch: 'enable_thinking',
@@ -107,6 +109,8 @@ export const ALIBABA_RULES: RequestRules = {
     thoughts: 'reasoning_content',
     emptyContent: '',
   },
+  // The open models of its third generation, which have their size in their names.
+  models: [{ pattern: /^qwen3-(\d+(\.\d+)?b|\d+b-a\d+b)$/, reasonsInStreamsOnly: true }],
 }
 
 export const SAMBANOVA_RULES: RequestRules = {

@@ -18,6 +18,8 @@ export interface RequestRules extends ParameterRules {
 export interface ParameterRules {
   /** Fields that it refuses; they are left out. */
   readonly refusedFields?: readonly string[] | undefined
+  /** Pairs of fields of which it takes one: the first is kept. */
+  readonly exclusiveFields?: readonly (readonly [kept: string, leftOut: string])[] | undefined
   /** Its names of fields: `{seed: 'random_seed'}`. */
   readonly renamedFields?: Readonly<Record<string, string>> | undefined
   /** The maximum number of texts in `stop`; others are left out. */
@@ -31,6 +33,8 @@ export interface ParameterRules {
   readonly reasoningSwitch?: ReasoningSwitch | undefined
   /** Whether a model reasons that is not told to. */
   readonly reasonsByDefault?: boolean | undefined
+  /** Whether a model that may reason does so in streams only: without one it has to be told not to. */
+  readonly reasonsInStreamsOnly?: boolean | undefined
   /** Fields that it refuses as long as the model reasons. */
   readonly refusedWithReasoning?: readonly string[] | undefined
   /**

@@ -33,6 +33,8 @@ interface WireCalls extends Sourced {
 
 export interface WireError extends Sourced {
   readonly status: number
+  /** `unread` where the source has the status and not the words, which are from memory. */
+  readonly bodyDate?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body: unknown
 }

@@ -92,6 +92,21 @@ const REPORTS: Readonly<Record<string, Report>> = {
       message: 'Your account has been locked, please contact customer service.',
     }),
   },
+  'https://docs.sambanova.ai/docs/en/api-reference/using-the-api/api-error-codes (410, the model is gone)': {
+    code: 'upstream-failed',
+    script: refused(410, {
+      message: 'The requested model is no longer available.',
+      type: 'invalid_request_error',
+    }),
+  },
+  'https://help.aliyun.com/en/model-studio/error-code-start (429, a quota of a minute)': {
+    code: 'upstream-busy',
+    triesKey: true,
+    script: refused(429, {
+      code: 'insufficient_quota',
+      message: 'Allocated quota exceeded, please increase your quota limit.',
+    }),
+  },
   'https://docs.z.ai/api-reference/api-code (400, the API is offline)': {
     code: 'upstream-failed',
     script: refused(400, { code: '1221', message: 'API chat has been taken offline' }),

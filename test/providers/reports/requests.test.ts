@@ -95,6 +95,32 @@ const REPORTS: Readonly<Record<string, Report>> = {
     sent: { tool_choice: 'required', enable_thinking: false },
     leftOut: 'reasoning',
   },
+  'https://help.aliyun.com/en/model-studio/error-code (thinking without a stream)': {
+    vendor: 'alibaba',
+    modelId: 'qwen3-235b-a22b',
+    body: {},
+    sent: { enable_thinking: false },
+  },
+  'https://help.aliyun.com/en/model-studio/error-code (thinking without a stream that is asked for)': {
+    vendor: 'alibaba',
+    modelId: 'qwen3-32b',
+    body: { reasoning: { max_tokens: 2000 } },
+    sent: { enable_thinking: false, thinking_budget: undefined },
+    leftOut: 'reasoning',
+  },
+  'https://docs.cohere.com/errors-reference (one penalty)': {
+    vendor: 'cohere',
+    modelId: 'command-a-03-2025',
+    body: { frequency_penalty: 0.1, presence_penalty: 0.2 },
+    sent: { frequency_penalty: 0.1, presence_penalty: undefined },
+    leftOut: 'presence_penalty',
+  },
+  'https://docs.cohere.com/errors-reference (a system message in the middle)': {
+    vendor: 'cohere',
+    modelId: 'command-a-03-2025',
+    body: { messages: [hi, { role: 'assistant', content: 'ok' }, { role: 'system', content: 'Sum up.' }] },
+    sent: { messages: [hi, { role: 'assistant', content: 'ok' }, { role: 'user', content: 'Sum up.' }] },
+  },
   'https://github.com/vllm-project/vllm/issues/41114 (a system message in the middle)': {
     vendor: 'deepinfra',
     modelId: 'Qwen/Qwen3.6-27B',

@@ -12,6 +12,14 @@ export interface RequestChanges {
 /** Leaves out and renames fields as the rules of a vendor say. The effort that is sent is in the changes already. */
 export function changeParameters(body: JsonBody, rules: ParameterRules, changes: RequestChanges): void {
   leaveOut(body, rules.refusedFields ?? [], changes)
+  for (const [kept, name] of rules.exclusiveFields ?? [])
+    if ((body.value[kept] ?? undefined) !== undefined) leaveOut(body, [name], changes)
+  if (
+    rules.reasonsInStreamsOnly === true &&
+    rules.reasoningSwitch !== undefined &&
+    body.value['stream'] !== true
+  )
+    switchOff(body, rules.reasoningSwitch, changes)
   if (rules.refusedWithReasoning !== undefined && reasons(body, rules, changes.fields))
     leaveOut(body, rules.refusedWithReasoning, changes)
   if (rules.refusesForcedCalls !== undefined) changeForcedCalls(body, rules, changes)
