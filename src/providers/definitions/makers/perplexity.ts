@@ -1,28 +1,27 @@
 import type { ProviderDefinition } from '../../provider.ts'
 
 /**
- * Perplexity ended its chat completions on 2026-09-27 and offers an Agent API instead, which is another protocol
- * (https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@3.1.0, read 2026-12). This definition is for proxies that still
- * speak the old form.
+ * Its Agent API, which is OpenAI's Responses and has Sonar under one name, `perplexity/sonar`. It ended its chat completions on
+ * 2026-09-27; a proxy that still speaks them is configured with `protocol: openai-chat`.
  */
 export const perplexity: ProviderDefinition = {
   id: 'perplexity',
   displayName: 'Perplexity',
-  baseUrl: 'https://api.perplexity.ai',
+  baseUrl: 'https://api.perplexity.ai/v1',
+  protocol: 'responses',
   needsKey: true,
   abortStopsBilling: false,
   quirks: {
-    maxTokensField: 'max_tokens',
     prefixMarker: 'none',
     usageShape: { charge: { path: ['cost', 'total_cost'], perUsd: 1 } },
   },
   sources: {
-    baseUrl: [
-      'https://github.com/anomalyco/models.dev/blob/dev/providers/perplexity/provider.toml',
+    baseUrl: ['https://docs.stigg.io/documentation/ai-agents/providers/perplexity', '2026-12'],
+    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
+    quirks: ['https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@2.1.0', '2026-12'],
+    usageShape: [
+      'https://github.com/vercel/ai/blob/main/packages/perplexity/src/__fixtures__/agent-web-search.json',
       '2026-12',
     ],
-    abortStopsBilling: ['https://openrouter.ai/docs/api-reference/streaming', '2026-11'],
-    quirks: ['https://docs.perplexity.ai/api-reference/chat-completions-post', 'unread'],
-    usageShape: ['https://schemas.apis.io/schemas/perplexity/perplexity-usageinfo/', '2026-11'],
   },
 }

@@ -13,9 +13,11 @@ export function usageIn(usage: unknown): Fields | undefined {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
+    // Perplexity's, an object.
+    ...(usage['cost'] === undefined ? {} : { cost: usage['cost'] }),
     prompt_tokens_details: {
       cached_tokens: countIn(input['cached_tokens']),
-      cache_write_tokens: countIn(input['cache_write_tokens']),
+      cache_write_tokens: countIn(input['cache_write_tokens'] ?? input['cache_creation_input_tokens']),
     },
     completion_tokens_details: { reasoning_tokens: countIn(output['reasoning_tokens']) },
   }
