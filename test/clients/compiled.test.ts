@@ -70,3 +70,33 @@ test.skipIf(rustProgram === undefined)(
   },
   60_000,
 )
+
+test.skipIf(goProgram === undefined)(
+  'go-openai reads streams, usage, calls, breaks and errors on /api/v1 (COMPILED_CLIENTS=on, go mod download)',
+  async () => {
+    expect(await runClient([goProgram ?? ''], '/api/v1')).toMatchObject({
+      hello,
+      tools,
+      // It knows no error inside a chunk, which is how OpenRouter has it; the reason is not that of a whole response.
+      broken: { text: 'Hel', finish: 'error' },
+      missing: { error: ['APIError', '404', expect.any(String)] },
+      busy: { error: ['APIError', '429', expect.any(String)] },
+    })
+  },
+  60_000,
+)
+
+test.skipIf(rustProgram === undefined)(
+  'async-openai reads streams, usage, calls and breaks on /api/v1 (COMPILED_CLIENTS=on, cargo fetch)',
+  async () => {
+    expect(await runClient([rustProgram ?? ''], '/api/v1')).toMatchObject({
+      hello,
+      tools,
+      plain: { text: 'Hello' },
+      // Its codes are texts, and OpenRouter's are numbers: it reports what it could not read.
+      broken: { text: 'Hel', error: [expect.anything()] },
+      missing: { error: [expect.anything()] },
+    })
+  },
+  60_000,
+)

@@ -207,6 +207,20 @@ describe('@openrouter/sdk on /api/v1', () => {
     expect(await thrownBy(() => joined(nextBreaking()))).toBeInstanceOf(Error)
   })
 
+  test('joins the pieces of a tool call', async () => {
+    const chatRequest = { model: MODEL, messages: user('tools'), tools: [weather], stream: true as const }
+    const stream = await client().chat.send({ chatRequest })
+    if ('choices' in stream) throw new Error('no stream')
+    let call = ''
+    const ends: string[] = []
+    for await (const { choices } of stream) {
+      for (const { id, function: piece } of choices[0]?.delta.toolCalls ?? [])
+        call += `${id ?? ''}${piece?.name ?? ''}${piece?.arguments ?? ''}`
+      ends.push(...choices.flatMap(({ finishReason }) => finishReason ?? []).map(String))
+    }
+    expect([call, ends]).toEqual(['call_1weather{"city":"Ghent"}', ['tool_calls']])
+  })
+
   test('reads plain responses and throws errors of the right type', async () => {
     const send = (model: string) =>
       client().chat.send({ chatRequest: { model, messages: user('hello'), stream: false } })

@@ -185,7 +185,7 @@ test.each([
   ])
   const { status, headers } = await broker.sendChat(body)
   expect(status).toBe(200)
-  const { temperature, top_p, top_k } = broker.upstreams[0]?.requests[0]?.body as Sent
+  const { temperature, top_p, top_k } = (broker.upstreams[0]?.requests[0]?.body ?? {}) as Sent
   expect(JSON.parse(JSON.stringify({ temperature, top_p, top_k }))).toEqual(sampling)
   expect(headers['x-aibroker-left-out']).toBe(leftOut)
 })
