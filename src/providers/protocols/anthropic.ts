@@ -7,7 +7,7 @@ import { MessageDecoder } from '../../dialects/anthropic/provider/response/strea
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
 import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
-import { EventReader } from './event-reader.ts'
+import { EventReader, foldEvents } from './event-reader.ts'
 import type {
   DecodedResponse,
   EncodedRequest,
@@ -33,7 +33,12 @@ export const anthropic: ProviderProtocol = {
   },
   createStreamReader: (handler) =>
     new EventReader(handler, new MessageDecoder(responseFacts(handler.request, handler))),
-  readResponse: (body, expected) => readResponse(body, expected),
+  readResponse: (body, expected) =>
+    foldEvents(
+      body,
+      expected,
+      () => new MessageDecoder({ ...responseFacts(expected.request, expected), keepsOriginal: false }),
+    ) ?? readResponse(body, expected),
 }
 
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {

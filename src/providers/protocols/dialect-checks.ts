@@ -2,6 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { DialectName } from '../../dialects/chat-vocabulary.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { ProviderRequest } from '../provider.ts'
+import { documentsIn } from '../transport/document-reader.ts'
 import type { EncodeFacts, ExpectedResponse } from './protocol.ts'
 
 /** Whether the caller wrote the request in this dialect, so that its bytes can pass. */
@@ -21,7 +22,7 @@ export function readObject(
   body: string,
   { provider, contentType }: Pick<ExpectedResponse, 'provider' | 'contentType'>,
 ): Readonly<Record<string, unknown>> | BrokerError {
-  const response = parseObject(body) as Readonly<Record<string, unknown>> | undefined
+  const response = parseObject(documentsIn(body)[0] ?? body) as Readonly<Record<string, unknown>> | undefined
   return (
     response ??
     unusable(`${provider} sent something that is not JSON (${contentType || 'no type'})`, provider, body)

@@ -4,21 +4,46 @@ import type { ChatChunk } from '../../wire/openai/chat.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
+import { documentsIn } from '../transport/document-reader.ts'
 import { isFinishing } from './openai-chat/chunk-normalizer.ts'
-import type { StreamConsumer, StreamHandler } from './protocol.ts'
+import { eventsOf, foldStream, type FoldHandler } from './openai-chat/fold-stream.ts'
+import type { DecodedResponse, ExpectedResponse, StreamConsumer } from './protocol.ts'
+
+/** What a reader of events needs of the handler. */
+type EventHandler = FoldHandler & { readonly provider: string }
+
+/**
+ * A plain response that is a stream of events after all, or a list of documents; `undefined` for one that is not. Its caller
+ * gets it in the words of a chat.
+ */
+export function foldEvents(
+  body: string,
+  { provider }: Pick<ExpectedResponse, 'provider'>,
+  createDecoder: () => EventDecoder,
+): DecodedResponse | BrokerError | undefined {
+  const events = eventsOf(body)
+  // A list with one document is read as the document.
+  if (events === undefined || documentsIn(body).length === 1) return undefined
+  const response = foldStream(
+    events,
+    provider,
+    (handler) => new EventReader({ ...handler, provider }, createDecoder()),
+  )
+  return response instanceof BrokerError ? response : { json: JSON.stringify(response), response }
+}
 
 /**
  * Reads a stream whose events are not OpenAI's chunks: a dialect's decoder makes chunks of them. The stream is complete when
  * the decoder says so; any other end is a failure.
  */
 export class EventReader implements StreamConsumer {
-  readonly #handler: StreamHandler
+  readonly #handler: EventHandler
   readonly #decoder: EventDecoder
   readonly #splitter = new EventSplitter((payload) => this.#onEvent(payload))
   #isOver = false
   skipped = 0
 
-  constructor(handler: StreamHandler, decoder: EventDecoder) {
+  constructor(handler: EventHandler, decoder: EventDecoder) {
     this.#handler = handler
     this.#decoder = decoder
   }

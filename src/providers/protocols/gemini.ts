@@ -13,7 +13,7 @@ import { spliceRequest } from '../../dialects/gemini/provider/source-request.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
 import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
-import { EventReader } from './event-reader.ts'
+import { EventReader, foldEvents } from './event-reader.ts'
 import type {
   DecodedResponse,
   EncodedRequest,
@@ -36,7 +36,12 @@ export const gemini: ProviderProtocol = {
   },
   createStreamReader: (handler) =>
     new EventReader(handler, new ContentDecoder(responseFacts(handler.request, handler))),
-  readResponse: (body, expected) => readWhole(body, expected),
+  readResponse: (body, expected) =>
+    foldEvents(
+      body,
+      expected,
+      () => new ContentDecoder({ ...responseFacts(expected.request, expected), keepsOriginal: false }),
+    ) ?? readWhole(body, expected),
 }
 
 function pathOf({ modelId, stream }: ProviderRequest): string {

@@ -7,7 +7,7 @@ import { spliceRequest } from '../../dialects/responses/provider/source-request.
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
 import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
-import { EventReader } from './event-reader.ts'
+import { EventReader, foldEvents } from './event-reader.ts'
 import type {
   DecodedResponse,
   EncodedRequest,
@@ -27,7 +27,12 @@ export const responses: ProviderProtocol = {
   },
   createStreamReader: (handler) =>
     new EventReader(handler, new ResponsesDecoder(responseFacts(handler.request, handler))),
-  readResponse: (body, expected) => decodeResponse(body, expected),
+  readResponse: (body, expected) =>
+    foldEvents(
+      body,
+      expected,
+      () => new ResponsesDecoder({ ...responseFacts(expected.request, expected), keepsOriginal: false }),
+    ) ?? decodeResponse(body, expected),
 }
 
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {

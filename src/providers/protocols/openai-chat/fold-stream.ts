@@ -1,23 +1,36 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
-import { StreamReader, type ChunkHandler } from './stream-reader.ts'
+import type { BodyConsumer } from '../../transport/body-reader.ts'
+import { asEvents, documentsIn } from '../../transport/document-reader.ts'
+import type { StreamHandler } from '../protocol.ts'
 
 /** Whether a body is server-sent events, whatever its content type says. JSON starts with a brace or a bracket. */
-export function looksLikeEvents(text: string): boolean {
+function looksLikeEvents(text: string): boolean {
   return /^[\s\uFEFF]*(data|event|id|retry|error)?:/.test(text)
 }
 
-type ReadParts = Pick<ChunkHandler, 'provider' | 'choices'>
+/** A body that is events, whatever it should be; documents in a list or on lines become events. */
+export function eventsOf(body: string): string | undefined {
+  if (looksLikeEvents(body)) return body
+  const documents = documentsIn(body)
+  return documents.length > 0 ? asEvents(documents) : undefined
+}
+
+/** What gets the parts of a stream that is folded. */
+export type FoldHandler = Pick<StreamHandler, 'onChunk' | 'onFinished' | 'onResumed' | 'onEnd' | 'onError'>
 
 /**
  * A stream as one plain response: some providers respond to a plain request with server-sent events, and bill it. The error
  * when the stream is not complete or reports a failure.
  */
-export function foldStream(text: string, expected: ReadParts): ChatChunk | BrokerError {
+export function foldStream(
+  text: string,
+  provider: string,
+  createReader: (handler: FoldHandler) => BodyConsumer,
+): ChatChunk | BrokerError {
   const folded = new FoldedResponse()
   let result: ChatChunk | BrokerError | undefined
-  const reader = new StreamReader({
-    ...expected,
+  const reader = createReader({
     onChunk: (_json, chunk) => folded.add(chunk),
     onFinished: () => undefined,
     onResumed: () => undefined,
@@ -26,7 +39,7 @@ export function foldStream(text: string, expected: ReadParts): ChatChunk | Broke
   })
   reader.data(Buffer.from(text))
   reader.end()
-  return result ?? new BrokerError('upstream-failed', `${expected.provider} sent a stream without an end`)
+  return result ?? new BrokerError('upstream-failed', `${provider} sent a stream without an end`)
 }
 
 interface FoldedChoice {

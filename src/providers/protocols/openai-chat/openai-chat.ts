@@ -1,10 +1,9 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { ChatChunk } from '../../../wire/openai/chat.ts'
 import type { ProviderRoute } from '../../provider.ts'
-import { asEvents, documentsIn } from '../../transport/document-reader.ts'
 import type { DecodedResponse, ExpectedResponse, ProviderProtocol } from '../protocol.ts'
 import { normalResponse } from './chunk-normalizer.ts'
-import { foldStream, looksLikeEvents } from './fold-stream.ts'
+import { eventsOf, foldStream } from './fold-stream.ts'
 import { prepareRequest } from './openai-request.ts'
 import { choicesOf, parseResponse } from './response-checks.ts'
 import { StreamReader } from './stream-reader.ts'
@@ -39,18 +38,11 @@ export const openAiChat: ProviderProtocol = {
   },
   createStreamReader: (handler) => new StreamReader(handler),
   readResponse: (body, expected) => {
-    const events = eventsIn(body)
+    const events = eventsOf(body)
     const response = events === undefined ? parse(body, expected) : fold(events, expected)
     if (response instanceof BrokerError) return response
     return decoded(normalResponse(response), response, events === undefined ? body : undefined)
   },
-}
-
-/** A body that is events, whatever it should be; chunks in a list or on lines become events. */
-function eventsIn(body: string): string | undefined {
-  if (looksLikeEvents(body)) return body
-  const documents = documentsIn(body)
-  return documents.length > 0 ? asEvents(documents) : undefined
 }
 
 /** @param json the text of `response`, when it has one. */
@@ -64,5 +56,7 @@ function parse(body: string, { request, provider, contentType }: ExpectedRespons
 }
 
 function fold(body: string, expected: ExpectedResponse): ChatChunk | BrokerError {
-  return foldStream(body, { provider: expected.provider, choices: choicesOf(expected.request) })
+  const { provider, request } = expected
+  const choices = choicesOf(request)
+  return foldStream(body, provider, (handler) => new StreamReader({ ...handler, provider, choices }))
 }
