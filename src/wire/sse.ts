@@ -113,7 +113,7 @@ export class EventSplitter {
   #dispatch(): void {
     const payload = this.#payload
     const isError = this.#isError
-    this.#isError = false
+    if (isError) this.#isError = false
     if (payload === undefined) return
     this.#payload = undefined
     this.#onEvent(payload, isError)

@@ -159,11 +159,10 @@ function withCompleteCalls(choice: ChatChoice, calls: ToolCallAssembler | undefi
 function isPlain(choice: ChatChoice | null): boolean {
   if (choice === null) return false
   const { finish_reason: reason, delta } = choice
-  return (
-    (reason === null || reason === undefined) &&
-    (delta?.tool_calls ?? undefined) === undefined &&
-    !isWhole(choice)
-  )
+  if (reason !== null && reason !== undefined) return false
+  return delta === undefined || delta === null
+    ? !isWhole(choice)
+    : (delta.tool_calls ?? undefined) === undefined
 }
 
 /** A choice of a plain response, which some gateways send as the only event of a stream. */
