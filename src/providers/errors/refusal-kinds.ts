@@ -92,6 +92,12 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
         'at most \\d+ (image|video|audio)(\\(s\\)|s)? may be provided', // vLLM: https://developer.mittwald.de/docs/v2/platform/aihosting/api-endpoints/errors, read 2026-12
         'too many images', // https://github.com/the-open-agent/openagent/issues/874 (2026-12)
         'exceed(s|ing) the maximum (number )?of \\d+ (images )?(allowed )?per request', // https://github.com/anomalyco/opencode/issues/48647
+        'unknown variant `?image_url', // DeepSeek: https://github.com/yilewang/llm-for-zotero/issues/143 (2026-12)
+        // Ollama, Volcengine, Groq: https://github.com/louisho5/picobot/issues/6, https://github.com/anomalyco/opencode/issues/47994
+        '(does|do) not support (tools|tool calling|function calling|image inputs?|images|vision|audio)\\b',
+        '(tool calling|image input)`? is not supported with this model',
+        'image_url is only supported by certain models', // OpenAI
+        'is not a multimodal model', // vLLM
         'image exceeds [\\d.]+ ?[KM]B maximum', // Anthropic: https://github.com/gptme/gptme/issues/185
       ].join('|'),
       'i',
@@ -137,6 +143,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'INSUFFICIENT_CREDITS',
       'insufficient_balance_error', // MiniMax: https://github.com/modelscope/modelscope/issues/1691
       'insufficient_user_quota', // new-api
+      'budget_exceeded', // LiteLLM, with 400 or 429: https://github.com/BerriAI/litellm/issues/36729 (2026-12)
       'AccountOverdueError', // Volcengine
       'base_resp 1008', // MiniMax: https://platform.minimax.io/docs/api-reference/errorcode, read 2026-12
       '1113', // Z.AI, with 429: https://docs.z.ai/api-reference/api-code, read 2026-12
@@ -144,6 +151,12 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
     pattern: new RegExp(
       [
         'credit balance is too low', // Anthropic, with 400
+        // SiliconFlow, AiHubMix: https://github.com/666ghj/BettaFish/issues/498 (2026-12)
+        '(balance|credits?|quota) (is|are|has been) (insufficient|exhausted|depleted|used up)',
+        '(额度|余额)(不足|已用尽)', // new-api: https://github.com/QuantumNous/new-api/issues/6929 (2026-12)
+        'budget has been exceeded|exceededbudget', // LiteLLM: https://github.com/BerriAI/litellm/issues/20615 (2026-12)
+        'quota (exhausted|limit reached)|reached your (monthly|daily) (quota|usage) limit',
+        '(add|update) (a|your) payment method',
         // https://github.com/theopenco/llmgateway/pull/3838, https://github.com/ai365vip/chat-api/issues/120 (2026-12)
         '(monthly|daily|account) (spending|spend|usage|credit) limit', // Fireworks
         'exceeded your current quota', // OpenAI, Moonshot, with 400 behind gateways
@@ -181,6 +194,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
         '(incorrect|invalid|wrong|expired|revoked) (api|access)[ -]?key', // OpenAI, xAI (with 400), Mistral
         'api[ -]?key (is |was |has been )?(not valid|invalid|incorrect|expired|revoked|disabled)', // Gemini
         "(didn't|did not) provide an api key", // OpenAI
+        'invalid proxy server token', // LiteLLM
+        '无效的令牌', // new-api
         'security token included in the request is (expired|invalid)', // Amazon
       ].join('|'),
       'i',
@@ -192,6 +207,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
     names: [
       'unsupported_country_region_territory', // OpenAI
       'AccessDenied.Unpurchased', // Alibaba
+      'organization_restricted', // Groq, with 400: https://github.com/songquanpeng/one-api/issues/1764 (2026-12)
+      'model_terms_required', // Groq, with 400
       'Model.AccessDenied', // Alibaba
       // Z.AI, with 429: the account is inactive, locked, or may not use the API.
       '1110',
@@ -202,7 +219,8 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
     pattern: new RegExp(
       [
         'user location is not supported', // Gemini, with 400
-        '(organization|workspace|account|project) has been disabled', // Anthropic, with 400
+        '(organization|workspace|account|project) has been (disabled|restricted|suspended|deactivated)', // Anthropic, Groq, with 400
+        'please upgrade (to|your) ',
         // Bedrock, with 400: https://github.com/ai365vip/chat-api/issues/120 (2026-12)
         '^operation not allowed',
         'account is not authorized',
@@ -232,13 +250,16 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'Throttling.AllocationQuota',
       'Throttling.BurstRate',
       'too_many_requests',
+      'ThrottlingException', // Amazon
+      'RATE_LIMIT_EXCEEDED', // Google, with 403
+      'rateLimitExceeded',
       'base_resp 1002', // MiniMax
       'base_resp 1039', // MiniMax, of tokens
       '1302', // Z.AI, of concurrency
       '1305', // Z.AI
     ],
     pattern:
-      /\brate limit(ed)? (exceeded|reached)|too many requests|(tokens|requests) per (minute|day|second)/i,
+      /\brate limit(ed)? (exceeded|reached)|exceeded [^.]{0,30}\brate limit|too many requests|concurrency limit|(tokens|requests) per (minute|day|second)|too many tokens, please wait/i,
   },
   {
     code: 'upstream-failed',
@@ -261,6 +282,11 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       [
         'model[^.]{0,80} (does not exist|has been (decommissioned|deprecated|retired|removed)|is no longer (supported|available|served))',
         'model not exist', // DeepSeek, with 400
+        // NVIDIA, with 400, of a function that is out of order: https://github.com/diegosouzapw/OmniRoute/issues/8248 (2026-12)
+        '^function (id )?.{0,80}\\bdegraded\\b',
+        // LM Studio, with 400: https://github.com/tinyhumansai/openhuman/issues/4181, https://github.com/continuedev/continue/issues/10150 (2026-12)
+        'no models? (is |are )?loaded|model (is )?(not loaded|unloaded)|failed to load model',
+        'model is (not deployed|currently cold)',
         'model[^.]{0,80} (is|was) not (found|available|supported)( |$|\\.|,)', // Gemini, Hugging Face
         '(not a valid|unknown|unsupported|unavailable|invalid) model( id| name)?\\b', // OpenRouter, GitHub Models, Mistral
         // Bedrock, with 400: https://github.com/gethouston/houston/pull/1381

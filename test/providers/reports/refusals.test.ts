@@ -115,6 +115,88 @@ const REPORTS: Readonly<Record<string, Report>> = {
     code: 'not-carried',
     script: [json(400, { object: 'error', message: 'At most 4 image(s) may be provided in one request.' })],
   },
+  'https://github.com/songquanpeng/one-api/issues/1764 (400, the organisation is restricted)': {
+    ...account,
+    script: refused(400, {
+      message:
+        'Organization has been restricted. Please reach out to support if you believe this was in error.',
+      type: 'invalid_request_error',
+      code: 'organization_restricted',
+    }),
+  },
+  'https://github.com/666ghj/BettaFish/issues/498 (400, balance)': {
+    ...account,
+    script: refused(400, {
+      message: 'Your account balance is insufficient. Please recharge your account.',
+      code: '',
+    }),
+  },
+  'https://github.com/QuantumNous/new-api/issues/6929 (500, balance, in Chinese)': {
+    ...account,
+    script: refused(500, { message: '用户额度不足, 剩余额度: ＄-0.000002', type: 'new_api_error' }),
+  },
+  'https://github.com/BerriAI/litellm/issues/36729 (429, budget)': {
+    ...account,
+    script: refused(429, {
+      message: 'Budget has been exceeded! Current cost: 10.51, Max budget: 10.00',
+      type: 'budget_exceeded',
+      code: '429',
+    }),
+  },
+  'https://github.com/BerriAI/litellm/issues/20615 (400, budget)': {
+    ...account,
+    script: refused(400, {
+      message: 'Budget has been exceeded! Current cost: 76.16, Max budget: 10.0',
+      code: '400',
+    }),
+  },
+  'https://github.com/diegosouzapw/OmniRoute/issues/8248 (400, degraded)': {
+    code: 'upstream-failed',
+    script: [
+      json(400, {
+        status: 400,
+        title: 'Bad Request',
+        detail: "Function id 'a1': DEGRADED function cannot be invoked",
+      }),
+    ],
+  },
+  'https://github.com/tinyhumansai/openhuman/issues/4181 (400, nothing is loaded)': {
+    code: 'upstream-failed',
+    script: refused(400, {
+      message: 'No models loaded. Please load a model in the developer page or use the `lms load` command.',
+      type: 'invalid_request_error',
+      param: 'model',
+    }),
+  },
+  'https://github.com/continuedev/continue/issues/10150 (400, it does not load)': {
+    code: 'upstream-failed',
+    script: refused(400, 'Failed to load model "gpt-oss-20b". Error: Error loading model.'),
+  },
+  'https://github.com/louisho5/picobot/issues/6 (tools)': {
+    code: 'not-carried',
+    script: refused(400, {
+      message: 'registry.ollama.ai/library/gemma3:4b does not support tools',
+      type: 'api_error',
+      param: null,
+      code: null,
+    }),
+  },
+  'https://github.com/anomalyco/opencode/issues/47994 (images)': {
+    code: 'not-carried',
+    script: refused(400, {
+      message: 'Model do not support image input. Request id: 0217',
+      code: 'InvalidParameter',
+    }),
+  },
+  'https://github.com/yilewang/llm-for-zotero/issues/143 (images)': {
+    code: 'not-carried',
+    script: refused(400, {
+      message:
+        'Failed to deserialize the JSON body into the target type: messages[13]: unknown variant image_url, expected text at line 1',
+      type: 'invalid_request_error',
+      code: 'invalid_request_error',
+    }),
+  },
   'https://github.com/gptme/gptme/issues/185 (an image that is too large)': {
     code: 'not-carried',
     script: refused(400, {
