@@ -120,6 +120,7 @@ interface ErrorFields {
   /** Z.AI's, SiliconFlow's and others' name for `message`. */
   readonly msg?: unknown
   readonly error_msg?: unknown
+  readonly reason?: unknown
   readonly code?: unknown
   readonly type?: unknown
   /** Google's: a name such as `RESOURCE_EXHAUSTED`. */
@@ -192,10 +193,18 @@ function messageIn(fields: ErrorBody | undefined): string | undefined {
     fields?.title,
     fields?.msg,
     fields?.error_msg,
+    fields?.reason,
     fields?.base_resp?.status_msg,
+    textIn(fields?.message),
     firstOf(fields?.errors)?.message,
   ]
   return texts.find((text): text is string => typeof text === 'string' && text !== '')
+}
+
+/** The text of a message that is an object. */
+function textIn(message: unknown): unknown {
+  const { text, message: inner } = (isFields(message) ? message : {}) as { text?: unknown; message?: unknown }
+  return inner ?? text
 }
 
 /** The error of a provider behind a gateway, as JSON in the gateway's own message. */

@@ -154,6 +154,60 @@ test.each<[string, Step[]]>([
   expect(await broker.sendChat()).toMatchObject({ status: 200, text: 'Hello', finish: 'stop' })
 })
 
+const PARTS = [
+  { type: 'thinking', thinking: [{ type: 'text', text: 'Let me think.' }] },
+  { type: 'text', text: 'Hello' },
+]
+
+test.each([
+  ['https://github.com/openclaw/openclaw/pull/78868 (thinking)', PARTS],
+  [
+    'https://github.com/openclaw/openclaw/pull/75339 (thinking as a text)',
+    [{ type: 'thinking', thinking: 'Let me think.' }, PARTS[1]],
+  ],
+  [
+    'https://github.com/earendil-works/pi/pull/7216 (a summary)',
+    [{ type: 'reasoning', summary: [{ type: 'summary_text', text: 'Let me think.' }] }, PARTS[1]],
+  ],
+])('%s is text and reasoning', async (_source, parts) => {
+  const chunks = parts.map((part) => chatChunk('', { choices: [{ index: 0, delta: { content: [part] } }] }))
+  const choices = [{ index: 0, message: { role: 'assistant', content: parts }, finish_reason: 'stop' }]
+  await using broker = await startBrokerWithProviders([
+    {
+      script: ({ body }) =>
+        (body as { stream?: boolean }).stream === true
+          ? [sse(...chunks, finishChunk(), usageChunk(USAGE), done)]
+          : [json(200, { choices, usage: USAGE })],
+    },
+  ])
+  for (const stream of [true, false]) {
+    const response = await broker.sendChat({ stream })
+    expect(response).toMatchObject({ status: 200, text: 'Hello', finish: 'stop' })
+    expect(response.raw).toContain('"reasoning":"Let me think."')
+  }
+})
+
+test.each<[string, object]>([
+  ['tool_calls that are no list', { message: { ...message, tool_calls: {} } }],
+  ['a tool call that is null', { message: { ...message, tool_calls: [null] } }],
+  ['an empty error', { message, error: {} }],
+])('%s beside a response is none', async (_name, { error, ...choice }: { error?: unknown }) => {
+  const choices = [{ index: 0, finish_reason: 'stop', ...choice }]
+  await using broker = await startBrokerWithProviders([{ script: bare({ choices, error, usage: USAGE }) }])
+  const response = await broker.sendChat()
+  expect(response).toMatchObject({ status: 200, text: 'Hello', finish: 'stop', error: undefined })
+  expect(response.raw).not.toContain('"tool_calls"')
+})
+
+test.each<[string, object]>([
+  ['error_msg', { error_code: 17, error_msg: 'daily request limit reached' }],
+  ['msg beside data: null', { code: 50_001, msg: 'daily request limit reached', data: null }],
+  ['a message that is an object', { error: { message: { text: 'daily request limit reached' } } }],
+])('an error with status 200 as %s is reported in its words', async (_name, body) => {
+  await using broker = await startBrokerWithProviders([{ script: bare(body) }], { timerMs: () => 1 })
+  expect((await broker.sendChat()).error?.message).toBe('daily request limit reached')
+})
+
 test('https://github.com/Wei-Shaw/sub2api/issues/1471 (an error behind an event that was not closed)', async () => {
   const unfinished = JSON.stringify(chatChunk('lo')).slice(0, 60)
   const error =

@@ -1,4 +1,6 @@
+import { isObject } from '../../../wire/json/json-body.ts'
 import { hasContent, type ChatChoice, type ChatChunk } from '../../../wire/openai/chat.ts'
+import { plainContent } from '../../../wire/openai/content-parts.ts'
 import { finishReasonOf, isFinishReason } from '../../finish-reasons.ts'
 import { asDelta } from './response-as-chunk.ts'
 import { areNormalToolCalls, normalToolCalls, ToolCallAssembler } from './tool-calls.ts'
@@ -86,8 +88,10 @@ export class ChunkNormalizer {
 
   #normalChoice(choice: ChatChoice): ChatChoice {
     if (isWhole(choice)) return this.#normalChoice(asDelta(choice))
+    const plain = plainContent(choice.delta?.content)
+    if (plain !== undefined) return this.#normalChoice({ ...choice, delta: { ...choice.delta, ...plain } })
     const { delta } = choice
-    const pieces = delta?.tool_calls
+    const pieces: unknown = delta?.tool_calls
     let normal =
       isFinishing(choice) || choice.finish_reason === null || choice.finish_reason === undefined
         ? choice
@@ -114,8 +118,10 @@ export class ChunkNormalizer {
 
 /** A plain response in the same form as the chunks of a stream; the response itself when it is in this form already. */
 export function normalResponse(response: ChatChunk): ChatChunk {
-  const { choices } = response
+  const { choices, error, ...rest } = response
   if (!Array.isArray(choices)) return response
+  // An error that is null or empty is none.
+  if (error !== undefined) return normalResponse({ ...rest, choices })
   let isChanged = false
   const normal = (choices as readonly ChatChoice[]).map((choice) => {
     const one = normalMessage(choice)
@@ -125,16 +131,34 @@ export function normalResponse(response: ChatChunk): ChatChunk {
   return isChanged ? { ...response, choices: normal } : response
 }
 
-function normalMessage(choice: ChatChoice): ChatChoice {
-  const calls = choice.message?.tool_calls
-  const hasCalls = Array.isArray(calls) && calls.length > 0
+function normalMessage(given: ChatChoice): ChatChoice {
+  const plain = plainContent(given.message?.content)
+  const choice = plain === undefined ? given : { ...given, message: { ...given.message, ...plain } }
+  const calls = callsIn(choice)
+  const hasCalls = calls.length > 0
   const whole =
-    hasCalls && !areNormalToolCalls(calls)
-      ? { ...choice, message: { ...choice.message, tool_calls: normalToolCalls(calls) } }
-      : choice
+    calls === choice.message?.tool_calls && areNormalToolCalls(calls)
+      ? choice
+      : withCalls(choice, normalToolCalls(calls))
   // A plain response is complete, so that an empty reason, or none, means that it has ended.
   const ended = isFinishing(whole) ? whole : { ...whole, finish_reason: 'stop' }
   return finishedByCalls(ended, hasCalls)
+}
+
+const NO_CALLS: readonly unknown[] = []
+
+/** The calls of a message; the list itself when it has nothing else. */
+function callsIn({ message }: ChatChoice): readonly unknown[] {
+  const calls: unknown = message?.tool_calls
+  if (!Array.isArray(calls)) return NO_CALLS
+  return calls.every(isObject) ? calls : calls.filter(isObject)
+}
+
+/** A message with these calls; without any it has no such field. */
+function withCalls(choice: ChatChoice, calls: ReturnType<typeof normalToolCalls>): ChatChoice {
+  if ((choice.message?.tool_calls ?? undefined) === undefined) return choice
+  const { tool_calls: _calls, ...message } = choice.message ?? {}
+  return { ...choice, message: calls.length === 0 ? message : { ...message, tool_calls: calls } }
 }
 
 /** `stop` after tool calls, and `tool_calls` without any, are corrected; the provider's own reason is kept as the native one. */
@@ -160,9 +184,8 @@ function isPlain(choice: ChatChoice | null): boolean {
   if (choice === null) return false
   const { finish_reason: reason, delta } = choice
   if (reason !== null && reason !== undefined) return false
-  return delta === undefined || delta === null
-    ? !isWhole(choice)
-    : (delta.tool_calls ?? undefined) === undefined
+  if (delta === undefined || delta === null) return !isWhole(choice)
+  return (delta.tool_calls ?? undefined) === undefined && !Array.isArray(delta.content)
 }
 
 /** A choice of a plain response, which some gateways send as the only event of a stream. */

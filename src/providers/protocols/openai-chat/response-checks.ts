@@ -1,4 +1,5 @@
 import { BrokerError } from '../../../base/errors.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
 import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
 import { parseObject } from '../../../wire/openai/parse-object.ts'
 import { errorOfObject, errorWords } from '../../errors/upstream-errors.ts'
@@ -51,7 +52,7 @@ function notJson(body: string, contentType: string, provider: string): BrokerErr
 
 /** The error inside a chunk or a response with status 200; providers put it in different places. */
 export function errorInside(response: ChatChunk): unknown {
-  if (response.error !== undefined && response.error !== null) return response.error
+  if (isError(response.error, response)) return response.error
   // vLLM's older shape.
   if (response.object === 'error') return response
   if (!Array.isArray(response.choices) || response.choices.length === 0) return errorByMessage(response)
@@ -63,6 +64,13 @@ export function errorInside(response: ChatChunk): unknown {
     : (broken.error ?? {
         message: `the provider ended its response with the finish reason “${broken.finish_reason}”`,
       })
+}
+
+/** Some gateways have an empty error beside every response. */
+function isError(error: unknown, { choices }: ChatChunk): boolean {
+  if (error === undefined || error === null) return false
+  const isEmpty = error === false || error === '' || (isObject(error) && Object.keys(error).length === 0)
+  return !isEmpty || !Array.isArray(choices) || choices.length === 0
 }
 
 /** The error in a list, in which Google's endpoints enclose it. */
@@ -83,6 +91,8 @@ interface BareError {
   readonly message?: unknown
   readonly detail?: unknown
   readonly msg?: unknown
+  readonly error_msg?: unknown
+  readonly reason?: unknown
   readonly errors?: unknown
   /** MiniMax has it in every response; its code is 0 when nothing is wrong. */
   readonly base_resp?: { readonly status_code?: unknown } | null
@@ -90,13 +100,14 @@ interface BareError {
 
 /** The data of an `error` event, or the body of a failure with status 200, without an `error` field around it. */
 function errorByMessage(response: ChatChunk & BareError): unknown {
-  const { type, message, detail, msg, errors, base_resp: base } = response
-  const isError =
+  const { type, message, detail, msg, error_msg, reason, errors, base_resp: base } = response
+  const hasError =
     type === 'error' ||
-    [message, detail, msg].some((text) => typeof text === 'string') ||
+    [message, detail, msg, error_msg, reason].some((text) => typeof text === 'string') ||
     (Array.isArray(errors) && errors.length > 0) ||
     (typeof base?.status_code === 'number' && base.status_code !== 0)
-  return isError && response.usage === undefined && response.data === undefined ? response : undefined
+  const isEmpty = response.usage === undefined && (response.data ?? undefined) === undefined
+  return hasError && isEmpty ? response : undefined
 }
 
 /** How many choices a request is due: `n`, for each prompt of a completion. */

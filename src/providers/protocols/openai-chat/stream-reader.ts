@@ -76,8 +76,14 @@ export class StreamReader implements StreamConsumer {
     if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
     this.#trackChoices(chunk)
     if (this.#hasTooManyChoices(chunk)) return this.#fail(tooManyChoices(this.#handler.provider))
-    this.#normalizer.add(payload, chunk)
+    if (chunk.error === undefined) this.#normalizer.add(payload, chunk)
+    else this.#addWithoutError(chunk)
     if (this.#finished.size >= this.#handler.choices) this.#announceFinish(chunk)
+  }
+
+  /** An error that is null or empty is none, and clients need not see it. */
+  #addWithoutError({ error: _error, ...chunk }: ChatChunk): void {
+    this.#normalizer.add(JSON.stringify(chunk), chunk)
   }
 
   /**
