@@ -188,6 +188,8 @@ export const MOONSHOT_RULES: RequestRules = {
     ['https://platform.moonshot.ai/docs/api/chat', 'unread'],
     ['https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model', 'unread'],
     ['https://platform.moonshot.ai/docs/guide/use-kimi-vision-model', 'unread'],
+    // “The message at position 307 with role 'assistant' must not be empty”
+    ['https://github.com/MoonshotAI/kimi-code/issues/1985', '2026-12'],
     // “tool_choice 'required' is incompatible with thinking enabled”
     ['https://github.com/AstrBotDevs/AstrBot/issues/7805', '2026-12'],
   ],
@@ -202,6 +204,7 @@ export const MOONSHOT_RULES: RequestRules = {
     thoughts: 'reasoning_content',
     needsThoughts: 'of-calls',
     inlineImagesOnly: true,
+    refusesEmpty: true,
   },
   // Their sampling is fixed: “invalid temperature: only 1 is allowed for this model”.
   models: [{ pattern: /kimi-k(2\.[5-9]|[3-9])/, refusedFields: FIXED_SAMPLING }],
@@ -233,7 +236,7 @@ export const MINIMAX_RULES: RequestRules = {
 export const COHERE_RULES: RequestRules = {
   sources: [
     ['https://docs.cohere.com/docs/compatibility-api', '2026-12'],
-    // “only one of ‘presence_penalty’ and ‘frequency_penalty’ can be specified”, “system turn must be the first in the list”
+    // “only one of ‘presence_penalty’ and ‘frequency_penalty’ can be specified”, “system turn must be the first in the list”, “message must not be empty in a turn”
     ['https://docs.cohere.com/errors-reference', '2026-12'],
   ],
   exclusiveFields: [['frequency_penalty', 'presence_penalty']],
@@ -248,7 +251,7 @@ export const COHERE_RULES: RequestRules = {
   ],
   maxStops: 5,
   efforts: ['none', 'high'],
-  messages: { ...PLAIN_MESSAGES, systemFirst: true },
+  messages: { ...PLAIN_MESSAGES, systemFirst: true, refusesEmpty: true },
 }
 
 /** Of its chat completions, which it has ended: for proxies that still speak them. */

@@ -66,8 +66,10 @@ export interface MessageRules {
   readonly thoughts?: 'reasoning' | 'reasoning_content' | undefined
   /** Messages of the assistant that must have their thoughts, even if empty. */
   readonly needsThoughts?: 'of-calls' | 'of-all' | undefined
-  /** What an assistant's message without text has: an empty text, or null if it has tool calls. Absent: as it is given. */
+  /** What an assistant's message has that has calls and no text. Absent: what is given. */
   readonly emptyContent?: '' | null | undefined
+  /** Messages of the assistant with neither text nor calls are refused, and left out. */
+  readonly refusesEmpty?: boolean | undefined
   /** System messages may only come first, and only as one: several are joined, later ones become the user's. */
   readonly systemFirst?: boolean | undefined
   /** Roles whose content must be one text: parts of text are joined. */

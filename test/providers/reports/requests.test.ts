@@ -55,6 +55,24 @@ const REPORTS: Readonly<Record<string, Report>> = {
     body: { messages: history({}) },
     sent: { messages: history({ content: null }) },
   },
+  'https://github.com/run-llama/llama_index/issues/17555 (a tool without a result)': {
+    vendor: 'openai',
+    modelId: 'gpt-5-mini',
+    body: { messages: [...history({ content: null }).slice(0, 2), { ...result, content: null }] },
+    sent: { messages: [...history({ content: null }).slice(0, 2), { ...result, content: '' }] },
+  },
+  'https://github.com/vercel/ai/pull/13744 (neither text nor calls)': {
+    vendor: 'openai',
+    modelId: 'gpt-5-mini',
+    body: { messages: [hi, { role: 'assistant', content: null }, hi] },
+    sent: { messages: [hi, { role: 'assistant', content: '' }, hi] },
+  },
+  'https://github.com/MoonshotAI/kimi-code/issues/1985 (neither text nor calls)': {
+    vendor: 'moonshot',
+    modelId: 'kimi-k3',
+    body: { messages: [hi, { role: 'assistant', content: '', reasoning_content: 'hm' }, hi] },
+    sent: { messages: [hi, hi] },
+  },
   'https://github.com/openclaw/openclaw/issues/73417 (thoughts of every assistant message)': {
     vendor: 'deepseek',
     modelId: 'deepseek-v4-flash',

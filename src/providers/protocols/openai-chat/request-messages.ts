@@ -13,7 +13,8 @@ export function changeMessages(messages: readonly unknown[], rules: MessageRules
     const theirs = changeMessage(message, rules, names)
     if (theirs !== message) (changed ??= [...messages])[at] = theirs
   }
-  const renamed = rules.systemFirst === true ? joinSystem(changed ?? messages) : (changed ?? messages)
+  const taken = rules.refusesEmpty === true ? withoutEmpty(changed ?? messages) : (changed ?? messages)
+  const renamed = rules.systemFirst === true ? joinSystem(taken) : taken
   if (rules.order === 'alternating') return joinAdjacent(renamed)
   return rules.order === 'assistant-after-tool' ? separateToolsFromUser(renamed) : renamed
 }
@@ -69,9 +70,26 @@ function changeEmptyContent(
   hasCalls: boolean,
   changes: Record<string, unknown>,
 ): void {
-  const isEmpty = (content ?? '') === ''
-  if (theirs === undefined || !isEmpty || content === theirs) return
-  if (theirs === '' || hasCalls) changes['content'] = theirs
+  if (!isEmptyContent(content)) return
+  // Only calls may come without any text: https://github.com/vercel/ai/pull/13744.
+  const text = hasCalls ? theirs : ''
+  if (text !== undefined && content !== text) changes['content'] = text
+}
+
+function isEmptyContent(content: unknown): boolean {
+  return (content ?? '') === '' || (Array.isArray(content) && content.length === 0)
+}
+
+/** Without messages of the assistant that have neither text nor calls. */
+function withoutEmpty(messages: readonly unknown[]): readonly unknown[] {
+  const kept = messages.filter(
+    (message) =>
+      !isObject(message) ||
+      message['role'] !== 'assistant' ||
+      message['tool_calls'] !== undefined ||
+      !isEmptyContent(message['content']),
+  )
+  return kept.length === messages.length ? messages : kept
 }
 
 function changeThoughts(
@@ -118,7 +136,9 @@ function changeToolResult(
   names: ReadonlyMap<string, string> | undefined,
   changes: Record<string, unknown>,
 ): void {
-  const { tool_call_id: given } = message
+  const { tool_call_id: given, content } = message
+  // “Invalid value for 'content': expected a string, got null.”: https://github.com/run-llama/llama_index/issues/17555
+  if (content !== '' && isEmptyContent(content)) changes['content'] = ''
   const id = callId(given, rules)
   if (id !== given) changes['tool_call_id'] = id
   const name = message['name'] === undefined ? names?.get(String(given)) : undefined
