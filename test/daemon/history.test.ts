@@ -59,6 +59,18 @@ const ACCEPTED: Readonly<Record<RequestRulesName, Accepted>> = {
   together: { fields: 'role content name tool_calls reasoning', thoughts: 'reasoning' },
   nvidia: { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
   github: { fields: 'role content name tool_calls' },
+  ollama: {
+    fields: 'role content name tool_calls reasoning_content',
+    thoughts: 'reasoning_content',
+    needsText: true,
+  },
+  lmstudio: {
+    fields: 'role content name tool_calls reasoning_content',
+    thoughts: 'reasoning_content',
+    needsText: true,
+  },
+  llamacpp: { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
+  vllm: { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
   'open-models': { fields: 'role content name tool_calls reasoning_content', thoughts: 'reasoning_content' },
 }
 

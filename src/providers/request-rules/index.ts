@@ -20,6 +20,7 @@ import {
   ZHIPU_RULES,
 } from './model-makers.ts'
 import { ALIBABA_RULES, AZURE_RULES, GROQ_RULES, OPENAI_RULES, SAMBANOVA_RULES } from './openai-and-peers.ts'
+import { LLAMA_CPP_RULES, LM_STUDIO_RULES, OLLAMA_RULES, VLLM_RULES } from './local-servers.ts'
 import type { RequestRules } from './request-rules.ts'
 
 /** The rules of vendors, under the names by which a provider's definition or the models file refers to them. */
@@ -45,6 +46,10 @@ export const REQUEST_RULES = {
   together: TOGETHER_RULES,
   nvidia: NVIDIA_RULES,
   github: GITHUB_MODELS_RULES,
+  ollama: OLLAMA_RULES,
+  lmstudio: LM_STUDIO_RULES,
+  llamacpp: LLAMA_CPP_RULES,
+  vllm: VLLM_RULES,
   'open-models': OPEN_MODEL_HOST_RULES,
 } as const satisfies Readonly<Record<string, RequestRules>>
 

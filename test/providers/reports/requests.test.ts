@@ -55,6 +55,18 @@ const REPORTS: Readonly<Record<string, Report>> = {
     body: { messages: history({}) },
     sent: { messages: history({ content: null }) },
   },
+  'https://github.com/SAIL-Research-Lab/cheetahclaws/pull/72 (no content beside calls)': {
+    vendor: 'ollama',
+    modelId: 'qwen3:8b',
+    body: { messages: history({ content: null }) },
+    sent: { messages: history({ content: '' }) },
+  },
+  'https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/261 (no content beside calls)': {
+    vendor: 'lmstudio',
+    modelId: 'qwen2.5-7b-instruct',
+    body: { messages: history({ content: null }) },
+    sent: { messages: history({ content: '' }) },
+  },
   'https://github.com/run-llama/llama_index/issues/17555 (a tool without a result)': {
     vendor: 'openai',
     modelId: 'gpt-5-mini',
