@@ -9,23 +9,19 @@ import { FIRST_LATER_COLUMN, ROW_COLUMNS } from './entry-row.ts'
 /** The hash before the first row of a payer. */
 export const NO_HASH = ''
 
-/**
- * The hash of a row: SHA-256 over the hash before it and all its values, in base64. A row cannot be changed, removed or moved
- * without changing every later hash of its payer. Numbers are written in decimal, texts as JSON strings, NULL as an empty
- * text; every value has a comma before it. Columns that were added later are written as `name=value`, and not at all when
- * they are NULL.
- *
- * @param values the values of `ROW_COLUMNS`, in their order; further values are ignored.
- */
-export function chainedHash(before: string, values: readonly SqlValue[]): string {
-  return new RowHasher().hash(before, values)
-}
-
-/** Computes `chainedHash` for many rows. Most columns have the value that they had in the row before, and then keep its text. */
+/** Hashes rows one after the other. Most columns have the value that they had in the row before, and then keep its text. */
 export class RowHasher {
   readonly #values: (SqlValue | undefined)[] = ROW_COLUMNS.map(() => undefined)
   readonly #texts: string[] = ROW_COLUMNS.map(() => '')
 
+  /**
+   * The hash of a row: SHA-256 over the hash before it and all its values, in base64. A row cannot be changed, removed or moved
+   * without changing every later hash of its payer. Numbers are written in decimal, texts as JSON strings, NULL as an empty
+   * text; every value has a comma before it. Columns that were added later are written as `name=value`, and not at all when
+   * they are NULL.
+   *
+   * @param values the values of `ROW_COLUMNS`, in their order; further values are ignored.
+   */
   hash(before: string, values: readonly SqlValue[]): string {
     // Appends to a text instead of joining a list, which saves 0.3 of 2.7 µs.
     let text = before

@@ -1,6 +1,6 @@
 import type { Rewriting } from '../../store/damage/salvage.ts'
 import type { Row, SqlValue } from '../../store/sql.ts'
-import { NO_HASH, chainedHash } from '../entries/hash-chain.ts'
+import { NO_HASH, RowHasher } from '../entries/hash-chain.ts'
 import { ROW_COLUMNS } from '../entries/entry-row.ts'
 import { count, maybeText, text } from '../entries/row-readers.ts'
 import { ClearedDays, SUMS_BY_DAY } from '../usage/cleared-days.ts'
@@ -83,6 +83,7 @@ function rewriteRows(database: Rewriting, cleared: number): number {
   database.exec(
     'CREATE TEMP TABLE old_rows AS SELECT * FROM request_logs ORDER BY seq; DELETE FROM request_logs',
   )
+  const hasher = new RowHasher()
   const heads = new Map<string, string>()
   for (const row of database.prepare('SELECT ip, context, hash FROM chain_anchors').all())
     heads.set(`${text(row, 'ip')} ${text(row, 'context')}`, maybeText(row, 'hash') ?? NO_HASH)
@@ -93,7 +94,7 @@ function rewriteRows(database: Rewriting, cleared: number): number {
   for (const row of database.prepare(`SELECT ${columns} FROM old_rows ORDER BY seq`).iterate()) {
     const values = ROW_COLUMNS.map((name): SqlValue => row[name] ?? null)
     const payer = `${text(row, 'ip')} ${maybeText(row, 'context') ?? ''}`
-    const own = chainedHash(heads.get(payer) ?? NO_HASH, values)
+    const own = hasher.hash(heads.get(payer) ?? NO_HASH, values)
     insert.run(++seq, own, ...values)
     heads.set(payer, own)
   }

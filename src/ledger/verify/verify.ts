@@ -1,7 +1,7 @@
 import type { Row, SqlValue, Statement } from '../../store/sql.ts'
 import { openReadOnly } from '../../store/read-only.ts'
 import { damagedDatabase } from '../../store/damage/damage.ts'
-import { chainedHash, NO_HASH } from '../entries/hash-chain.ts'
+import { NO_HASH, RowHasher } from '../entries/hash-chain.ts'
 import { ROW_COLUMNS } from '../entries/entry-row.ts'
 import { count, maybeText, text } from '../entries/row-readers.ts'
 import { Seal, SUMS_BY_DAY } from '../usage/cleared-days.ts'
@@ -77,6 +77,7 @@ class Walk {
   readonly #payers = new Map<string, PayerHead>()
   /** The payers of the rows that are left. */
   readonly #seen = new Set<string>()
+  readonly #hasher = new RowHasher()
   readonly #sums = new DaySums()
   readonly #totals: HeadTotals = { ...NO_TOTALS }
   #rows = 0
@@ -176,7 +177,7 @@ class Walk {
     const payer = nameOf({ ip, context })
     if (seq > this.#marks.chained) {
       const values = ROW_COLUMNS.map((column): SqlValue => row[column] ?? null)
-      const isChained = hash === chainedHash(this.#payers.get(payer)?.hash ?? NO_HASH, values)
+      const isChained = hash === this.#hasher.hash(this.#payers.get(payer)?.hash ?? NO_HASH, values)
       if (!isChained)
         this.#problems.add({ kind: 'row', seq, id: text(row, 'id'), ip, context, reason: reasonOf(hash) })
       this.#seen.add(payer)

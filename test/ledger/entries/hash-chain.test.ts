@@ -1,13 +1,16 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { money } from '../../../src/base/money.ts'
-import { chainedHash } from '../../../src/ledger/entries/hash-chain.ts'
+import { RowHasher } from '../../../src/ledger/entries/hash-chain.ts'
 import { FIRST_LATER_COLUMN, ROW_COLUMNS } from '../../../src/ledger/entries/entry-row.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
 import type { Hold } from '../../../src/ledger/types.ts'
 import { verifyFile } from '../../../src/ledger/verify/verify.ts'
 import { temporaryStore } from '../../store/temporary-store.ts'
 import { finished, request } from '../samples.ts'
+
+const chainedHash = (before: string, values: Parameters<RowHasher['hash']>[1]): string =>
+  new RowHasher().hash(before, values)
 
 async function book(ledger: Ledger, rows: number, from = 0): Promise<void> {
   for (let nth = from; nth < from + rows; nth++) {
