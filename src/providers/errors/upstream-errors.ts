@@ -34,22 +34,13 @@ export function errorOfStatus(
   const content = errorContent(body)
   const { code, refusal } = kindOf(status, content)
   const isTemporary = code === 'upstream-busy' || status === 503 || headers['retry-after'] !== undefined
-  return new BrokerError(
-    code,
-    content.message ?? `${provider} responded with status ${status}${namedIn(content)}`,
-    {
-      details: {
-        provider,
-        status,
-        refusal,
-        raw: body.slice(0, MAX_RAW),
-        retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
-        mayBeCharged: content.mayBill,
-        attempts: content.attempts,
-        isOverLease: content.isOverLease,
-      },
-    },
-  )
+  return reported(code, content, `${provider} responded with status ${status}`, {
+    provider,
+    status,
+    refusal,
+    raw: body.slice(0, MAX_RAW),
+    retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
+  })
 }
 
 /** The error for an `error` object inside a 200, as OpenRouter and others send it. */
@@ -58,21 +49,25 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
   const content = errorContent(text)
   const status = statusIn(value)
   const { code, refusal } = kindOf(status, content)
-  return new BrokerError(
-    code,
-    content.message ?? `the provider reported an error in its response${namedIn(content)}`,
-    {
-      details: {
-        provider,
-        raw: text.slice(0, MAX_RAW),
-        status,
-        refusal,
-        mayBeCharged: content.mayBill,
-        attempts: content.attempts,
-        isOverLease: content.isOverLease,
-      },
-    },
-  )
+  return reported(code, content, 'the provider reported an error in its response', {
+    provider,
+    raw: text.slice(0, MAX_RAW),
+    status,
+    refusal,
+  })
+}
+
+/** @param unnamed the message where the provider has none, completed by the error's name. */
+function reported(
+  code: ErrorCode,
+  content: ErrorContent,
+  unnamed: string,
+  details: BrokerError['details'],
+): BrokerError {
+  const { mayBill, attempts, isOverLease } = content
+  return new BrokerError(code, content.message ?? `${unnamed}${namedIn(content)}`, {
+    details: { ...details, mayBeCharged: mayBill, attempts, isOverLease },
+  })
 }
 
 /** The name of an error without a message. */
