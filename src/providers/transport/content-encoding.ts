@@ -45,10 +45,23 @@ export function encodingOf(first: Uint8Array, stated: string | undefined): strin
 
 /** Whether bytes begin as UTF-8 that people read. A character may be cut off at the end. */
 function beginsAsText(bytes: Uint8Array): boolean {
+  if (beginsAsAscii(bytes)) return true
   const beginning = utf8.decode(bytes.subarray(0, LOOKED_AT), { stream: true })
   utf8.decode()
   return !UNREADABLE.test(beginning)
 }
+
+/** As nearly all bodies do, which then need no decoding. */
+function beginsAsAscii(bytes: Uint8Array): boolean {
+  const end = Math.min(bytes.length, LOOKED_AT)
+  for (let at = 0; at < end; at++) {
+    const byte = bytes[at] ?? 0
+    if (byte > 0x7e || (byte < 0x20 && byte !== TAB && byte !== LF && byte !== CR)) return false
+  }
+  return true
+}
+
+const [TAB, LF, CR] = [0x09, 0x0a, 0x0d]
 
 const utf8 = new TextDecoder()
 /** Control characters that are no white space, and what is no UTF-8. */

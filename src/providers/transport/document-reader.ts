@@ -54,7 +54,9 @@ function formOf(text: string): 'unknown' | 'document' | 'lines' {
   const begun = text.trimStart()
   const end = begun.indexOf('\n')
   if (end === -1) return begun.length > MAX_FIRST_LINE ? 'document' : 'unknown'
-  if (begun[0] !== '{' || !isJson(begun.slice(0, end))) return 'document'
+  const first = begun.slice(0, end).trimEnd()
+  // The last character first: most documents on several lines are one, and a text that is no JSON takes long to refuse.
+  if (first[0] !== '{' || !first.endsWith('}') || !isJson(first)) return 'document'
   return begun.slice(end).trim() === '' ? 'unknown' : 'lines'
 }
 
