@@ -6,8 +6,8 @@ import { spliceRequest } from '../../dialects/anthropic/provider/source-request.
 import { MessageDecoder } from '../../dialects/anthropic/provider/response/stream-decoder.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
-import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
-import { EventReader, foldEvents } from './event-reader.ts'
+import { isWrittenIn, notServed, unusable } from './dialect-checks.ts'
+import { readersOf } from './event-reader.ts'
 import type {
   DecodedResponse,
   EncodedRequest,
@@ -31,14 +31,11 @@ export const anthropic: ProviderProtocol = {
     if (request.route !== 'chat') throw notServed(request, facts)
     return isWrittenIn('anthropic', request) ? encodeSource(request, facts) : encodeChat(request, facts)
   },
-  createStreamReader: (handler) =>
-    new EventReader(handler, new MessageDecoder(responseFacts(handler.request, handler))),
-  readResponse: (body, expected) =>
-    foldEvents(
-      body,
-      expected,
-      () => new MessageDecoder({ ...responseFacts(expected.request, expected), keepsOriginal: false }),
-    ) ?? readResponse(body, expected),
+  ...readersOf({
+    facts: responseFacts,
+    createDecoder: (facts) => new MessageDecoder(facts),
+    read: readResponse,
+  }),
 }
 
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
@@ -75,10 +72,12 @@ function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFa
   return { seal: sealer(request, facts), keepsOriginal: isWrittenIn('anthropic', request) }
 }
 
-function readResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
+function readResponse(
+  message: Readonly<Record<string, unknown>>,
+  body: string,
+  expected: ExpectedResponse,
+): DecodedResponse | BrokerError {
   const { provider, request } = expected
-  const message = readObject(body, expected)
-  if (message instanceof BrokerError) return message
   if (message['type'] === 'error') return errorOfObject(provider, message['error'])
   if (!Array.isArray(message['content']))
     return unusable(`${provider} sent a response without content`, provider, body)

@@ -1,9 +1,7 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { DialectName } from '../../dialects/chat-vocabulary.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { ProviderRequest } from '../provider.ts'
-import { documentsIn } from '../transport/document-reader.ts'
-import type { EncodeFacts, ExpectedResponse } from './protocol.ts'
+import type { EncodeFacts } from './protocol.ts'
 
 /** Whether the caller wrote the request in this dialect, so that its bytes can pass. */
 export function isWrittenIn(dialect: DialectName, { body }: ProviderRequest): boolean {
@@ -15,18 +13,6 @@ export function notServed({ route }: ProviderRequest, { definition }: EncodeFact
   return new BrokerError('not-carried', `${definition.displayName} serves no ${route}`, {
     details: { isUnsent: true },
   })
-}
-
-/** The object of a plain response; the error when it is none. */
-export function readObject(
-  body: string,
-  { provider, contentType }: Pick<ExpectedResponse, 'provider' | 'contentType'>,
-): Readonly<Record<string, unknown>> | BrokerError {
-  const response = parseObject(documentsIn(body)[0] ?? body) as Readonly<Record<string, unknown>> | undefined
-  return (
-    response ??
-    unusable(`${provider} sent something that is not JSON (${contentType || 'no type'})`, provider, body)
-  )
 }
 
 /** The failure of a provider that responded with status 200 to no avail, with the beginning of its body. */

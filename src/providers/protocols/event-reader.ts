@@ -4,32 +4,73 @@ import type { ChatChunk } from '../../wire/openai/chat.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
-import { documentsIn } from '../transport/document-reader.ts'
+import type { ProviderRequest } from '../provider.ts'
+import { asEvents, documentsIn } from '../transport/document-reader.ts'
+import { unusable } from './dialect-checks.ts'
 import { isFinishing } from './openai-chat/chunk-normalizer.ts'
-import { eventsOf, foldStream, type FoldHandler } from './openai-chat/fold-stream.ts'
-import type { DecodedResponse, ExpectedResponse, StreamConsumer } from './protocol.ts'
+import { foldStream, looksLikeEvents, type FoldHandler } from './openai-chat/fold-stream.ts'
+import type {
+  DecodedResponse,
+  EncodeFacts,
+  ExpectedResponse,
+  ProviderProtocol,
+  StreamConsumer,
+} from './protocol.ts'
 
 /** What a reader of events needs of the handler. */
 type EventHandler = FoldHandler & { readonly provider: string }
 
-/**
- * A plain response that is a stream of events after all, or a list of documents; `undefined` for one that is not. Its caller
- * gets it in the words of a chat.
- */
-export function foldEvents(
-  body: string,
-  { provider }: Pick<ExpectedResponse, 'provider'>,
-  createDecoder: () => EventDecoder,
-): DecodedResponse | BrokerError | undefined {
-  const events = eventsOf(body)
-  // A list with one document is read as the document.
-  if (events === undefined || documentsIn(body).length === 1) return undefined
+/** How the responses of one dialect are read. */
+export interface DialectReading<Facts extends { readonly keepsOriginal: boolean }> {
+  /** What its decoders need to know of a request. */
+  facts(request: ProviderRequest, facts: EncodeFacts): Facts
+  createDecoder(facts: Facts): EventDecoder
+  /** Reads a response that is no stream. @param body its text, for errors. */
+  read(
+    response: Readonly<Record<string, unknown>>,
+    body: string,
+    expected: ExpectedResponse,
+  ): DecodedResponse | BrokerError
+}
+
+/** The readers of a protocol whose responses are in another dialect than the broker's own. */
+export function readersOf<Facts extends { readonly keepsOriginal: boolean }>(
+  reading: DialectReading<Facts>,
+): Pick<ProviderProtocol, 'createStreamReader' | 'readResponse'> {
+  return {
+    createStreamReader: (handler) =>
+      new EventReader(handler, reading.createDecoder(reading.facts(handler.request, handler))),
+    readResponse(body, expected) {
+      if (looksLikeEvents(body)) return fold(body, reading, expected)
+      const documents = documentsIn(body)
+      // A list with one document is read as the document.
+      if (documents.length > 1) return fold(asEvents(documents), reading, expected)
+      const response = parseObject(documents[0] ?? body)
+      return response === undefined
+        ? notAnObject(body, expected)
+        : reading.read(response as Readonly<Record<string, unknown>>, body, expected)
+    },
+  }
+}
+
+/** A plain response that came as events after all. Its caller gets it in the words of a chat. */
+function fold<Facts extends { readonly keepsOriginal: boolean }>(
+  events: string,
+  reading: DialectReading<Facts>,
+  expected: ExpectedResponse,
+): DecodedResponse | BrokerError {
+  const { provider, request } = expected
+  const facts = { ...reading.facts(request, expected), keepsOriginal: false }
   const response = foldStream(
     events,
     provider,
-    (handler) => new EventReader({ ...handler, provider }, createDecoder()),
+    (handler) => new EventReader({ ...handler, provider }, reading.createDecoder(facts)),
   )
   return response instanceof BrokerError ? response : { json: JSON.stringify(response), response }
+}
+
+function notAnObject(body: string, { provider, contentType }: ExpectedResponse): BrokerError {
+  return unusable(`${provider} sent something that is not JSON (${contentType || 'no type'})`, provider, body)
 }
 
 /**

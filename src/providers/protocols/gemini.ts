@@ -12,8 +12,8 @@ import { writeRequest } from '../../dialects/gemini/provider/request-out.ts'
 import { spliceRequest } from '../../dialects/gemini/provider/source-request.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
-import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
-import { EventReader, foldEvents } from './event-reader.ts'
+import { isWrittenIn, notServed, unusable } from './dialect-checks.ts'
+import { readersOf } from './event-reader.ts'
 import type {
   DecodedResponse,
   EncodedRequest,
@@ -34,14 +34,11 @@ export const gemini: ProviderProtocol = {
       : encodeChat(request, facts)
     return { path: pathOf(request), body: text, leftOut: dropped }
   },
-  createStreamReader: (handler) =>
-    new EventReader(handler, new ContentDecoder(responseFacts(handler.request, handler))),
-  readResponse: (body, expected) =>
-    foldEvents(
-      body,
-      expected,
-      () => new ContentDecoder({ ...responseFacts(expected.request, expected), keepsOriginal: false }),
-    ) ?? readWhole(body, expected),
+  ...readersOf({
+    facts: responseFacts,
+    createDecoder: (facts) => new ContentDecoder(facts),
+    read: readWhole,
+  }),
 }
 
 function pathOf({ modelId, stream }: ProviderRequest): string {
@@ -86,10 +83,12 @@ function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFa
   }
 }
 
-function readWhole(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
+function readWhole(
+  response: Readonly<Record<string, unknown>>,
+  body: string,
+  expected: ExpectedResponse,
+): DecodedResponse | BrokerError {
   const { provider, request } = expected
-  const response = readObject(body, expected)
-  if (response instanceof BrokerError) return response
   if (response['error'] !== undefined) return errorOfObject(provider, response['error'])
   if (request.route === 'embeddings') return readVectors(body, response, expected)
   const failure = failureIn(response)

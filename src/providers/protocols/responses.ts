@@ -6,8 +6,8 @@ import { ResponsesDecoder } from '../../dialects/responses/provider/response/str
 import { spliceRequest } from '../../dialects/responses/provider/source-request.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { ProviderRequest } from '../provider.ts'
-import { isWrittenIn, notServed, readObject, unusable } from './dialect-checks.ts'
-import { EventReader, foldEvents } from './event-reader.ts'
+import { isWrittenIn, notServed, unusable } from './dialect-checks.ts'
+import { readersOf } from './event-reader.ts'
 import type {
   DecodedResponse,
   EncodedRequest,
@@ -25,14 +25,11 @@ export const responses: ProviderProtocol = {
     if (request.route !== 'chat') throw notServed(request, facts)
     return isWrittenIn('responses', request) ? encodeSource(request, facts) : encodeChat(request, facts)
   },
-  createStreamReader: (handler) =>
-    new EventReader(handler, new ResponsesDecoder(responseFacts(handler.request, handler))),
-  readResponse: (body, expected) =>
-    foldEvents(
-      body,
-      expected,
-      () => new ResponsesDecoder({ ...responseFacts(expected.request, expected), keepsOriginal: false }),
-    ) ?? decodeResponse(body, expected),
+  ...readersOf({
+    facts: responseFacts,
+    createDecoder: (facts) => new ResponsesDecoder(facts),
+    read: decodeResponse,
+  }),
 }
 
 function encodeSource(request: ProviderRequest, facts: EncodeFacts): EncodedRequest {
@@ -56,10 +53,12 @@ function responseFacts(request: ProviderRequest, facts: EncodeFacts): ResponseFa
   return { seal: sealer(request, facts), keepsOriginal: isWrittenIn('responses', request) }
 }
 
-function decodeResponse(body: string, expected: ExpectedResponse): DecodedResponse | BrokerError {
+function decodeResponse(
+  response: Readonly<Record<string, unknown>>,
+  body: string,
+  expected: ExpectedResponse,
+): DecodedResponse | BrokerError {
   const { provider, request } = expected
-  const response = readObject(body, expected)
-  if (response instanceof BrokerError) return response
   const { error, output } = response
   if (error !== undefined && error !== null) return errorOfObject(provider, error)
   if (!Array.isArray(output)) return unusable(`${provider} sent a response without output`, provider, body)

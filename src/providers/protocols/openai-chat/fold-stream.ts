@@ -5,7 +5,7 @@ import { asEvents, documentsIn } from '../../transport/document-reader.ts'
 import type { StreamHandler } from '../protocol.ts'
 
 /** Whether a body is server-sent events, whatever its content type says. JSON starts with a brace or a bracket. */
-function looksLikeEvents(text: string): boolean {
+export function looksLikeEvents(text: string): boolean {
   return /^[\s\uFEFF]*(data|event|id|retry|error)?:/.test(text)
 }
 
