@@ -51,6 +51,8 @@ export interface Allowance {
   /** Whose budget it is, for people. */
   readonly name: string
   readonly period: Period
+  /** It is what a lease has left, so that its holder may ask for more. */
+  readonly isLease?: boolean | undefined
 }
 
 /** A budget and what is used of it. */

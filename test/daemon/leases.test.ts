@@ -57,6 +57,15 @@ test('a lease is taken out of the budget, spent by requests under it, renewed, a
   expect(left).toMatchObject({ held_usd: '0', left_usd: '0.009877' })
 })
 
+test('a lease that is too small for a request says that it is the lease, so that no key counts as without credit', async () => {
+  await using upstream = await scriptedUpstream([json(200, answer)])
+  await using broker = await startBroker({ env: openaiAt(upstream) })
+  const lease = await exchange(broker, { want_usd: '0.00000001' })
+  const { status, json: body } = await broker.post(CHAT, chat, under(lease))
+  expect(status).toBe(402)
+  expect(body).toMatchObject({ error: { metadata: { budget: 'lease' } } })
+})
+
 test('a lease for some models refuses others', async () => {
   await using upstream = await scriptedUpstream([json(200, answer)])
   await using broker = await startBroker({ env: openaiAt(upstream) })

@@ -4,7 +4,7 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import { maxCostOf, tokensAffordable, type UsageBounds } from '../../ledger/cost.ts'
 import type { Allowance } from '../../limits/limits.ts'
 import type { InferenceRequest, InferenceKind } from '../request/inference-request.ts'
-import { overBudgetError } from './held-money.ts'
+import { LEASE, overBudgetError } from './held-money.ts'
 
 /** What a request may use: the money to set aside, and the candidates with the tokens that each may give. */
 export interface Grant {
@@ -131,6 +131,7 @@ function overBudget(request: Payable, allowance: Allowance): BrokerError {
     return new BrokerError(
       'over-budget',
       `${balance}, and the price of this model is unknown: request a model with a price, or have the limit allow unpriced ones`,
+      { details: allowance.isLease === true ? LEASE : {} },
     )
   const minCost = costs.reduce((a, b) => (b < a ? b : a))
   const advice =

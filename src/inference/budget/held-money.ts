@@ -16,6 +16,7 @@ function isOnlyHeld({ unspent }: Allowance, cost: Money): boolean {
 
 /** What an error tells beyond its text about money that is missing for `cost`. */
 export function moneyDetails(allowance: Allowance, cost: Money): ErrorDetails {
+  if (allowance.isLease === true) return LEASE
   return isOnlyHeld(allowance, cost) ? HELD : SPENT
 }
 
@@ -43,6 +44,8 @@ const HELD: ErrorDetails = {
   metadata: { budget: 'held' },
 }
 const SPENT: ErrorDetails = { metadata: { budget: 'spent' } }
+/** A broker below knows by this that its key has credit, and asks for a larger lease. */
+export const LEASE: ErrorDetails = { metadata: { budget: 'lease' } }
 
 /** Whether the money that a request lacks is held by running requests. */
 export function isHeldMoney(error: unknown): boolean {

@@ -8,6 +8,7 @@ import type { Allowance, LimitAdmission } from '../../limits/limits.ts'
 import type { Restriction } from '../../limits/limit-rule.ts'
 import type { ResponseTokens } from '../../limits/response-tokens.ts'
 import type { RequestAccounting } from './accounting.ts'
+import { LEASE } from './held-money.ts'
 
 /** Accounts for a request that a broker below sends under a lease: its money comes out of the lease, and what is left goes back. */
 export class LeaseAccounting implements RequestAccounting {
@@ -33,6 +34,7 @@ export class LeaseAccounting implements RequestAccounting {
       allowUnpriced: false,
       name: `the lease ${this.#id}`,
       period: 'total',
+      isLease: true,
     }
   }
 
@@ -71,7 +73,7 @@ export class LeaseAccounting implements RequestAccounting {
   #tooLittle(needed: Money | undefined): BrokerError {
     const cost = needed === undefined ? 'of unknown cost' : `of up to $${usdText(needed)}`
     return new BrokerError('over-budget', `the lease ${this.#id} does not cover a request ${cost}`, {
-      details: { metadata: { budget: 'lease' } },
+      details: LEASE,
     })
   }
 }
