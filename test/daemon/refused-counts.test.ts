@@ -32,10 +32,13 @@ test.each([['one process', []] as const, ['two workers', ['--workers', '2']] as 
       await broker.rpc('limits.set', { subject: subject('fast'), rule: { requests_per_minute: 1 } })
       expect([await ask(broker, 'poor'), await ask(broker, 'poor')]).toEqual([402, 402])
       expect([await ask(broker, 'fast'), await ask(broker, 'fast')]).toEqual([200, 429])
-      expect(await broker.rpc('usage.summary', {})).toMatchObject({
-        totals: { requests: 1 },
-        refused: { over_budget: 2, over_limit: 1, unavailable: 0 },
-      })
+      // A worker reports its counts to the main process beside the response.
+      await expect
+        .poll(() => broker.rpc('usage.summary', {}), { timeout: 10_000 })
+        .toMatchObject({
+          totals: { requests: 1 },
+          refused: { over_budget: 2, over_limit: 1, unavailable: 0 },
+        })
     }
     await using again = await startBroker({ env, folder: folder.path })
     const billing = await again.get('/billing/usage/local')
